@@ -1,0 +1,1 @@
+//! The isolation scenarios: Cucumber steps over real probes.

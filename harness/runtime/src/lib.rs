@@ -1,0 +1,1 @@
+//! Brings a planned environment up and down: images, containers, processes, readiness, events.

@@ -1,0 +1,1 @@
+//! A multi-tenant platform as testcontainers images, for other projects' isolation tests.

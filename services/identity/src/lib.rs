@@ -1,0 +1,1 @@
+//! Names, certificate profile, verifiers and subjects: what a tenant's identity is.

@@ -1,0 +1,1 @@
+//! The gRPC contract, wire-compatible with ServiceRadar's monitoring package.

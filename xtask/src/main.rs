@@ -1,0 +1,3 @@
+//! The list of commands behind `cargo xtask`.
+
+fn main() {}
