@@ -1,0 +1,101 @@
+//! A specification as it is written, with the place of each value, so that an error can name the line.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::{
+    EnvironmentName, EnvironmentSpec, ImageOverrides, Lifetimes, NetworkMode, Ports, SpecError,
+    TenantSpec, familiar_agents,
+};
+use crate::names::{AgentId, TenantSlug};
+use crate::topology::Subnet;
+use crate::yaml::{self, Spanned};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSpec {
+    name: EnvironmentName,
+    tenants: Vec<WrittenTenant>,
+    #[serde(default)]
+    network: NetworkMode,
+    #[serde(default)]
+    subnets: Option<Subnet>,
+    #[serde(default)]
+    lifetimes: Option<Spanned<Lifetimes>>,
+    #[serde(default)]
+    images: ImageOverrides,
+    #[serde(default)]
+    ports: Ports,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTenant {
+    slug: Spanned<TenantSlug>,
+    /// One agent of the usual name when absent.
+    #[serde(default)]
+    agents: Option<Vec<Spanned<AgentId>>>,
+}
+
+pub(super) fn from_yaml(text: &str) -> Result<EnvironmentSpec, SpecError> {
+    let written: WrittenSpec = yaml::read(text)?;
+    refuse_duplicates(&written.tenants)?;
+    let tenants = written
+        .tenants
+        .into_iter()
+        .map(tenant)
+        .collect::<Result<_, _>>()?;
+    let mut spec = EnvironmentSpec::new(written.name, tenants)?;
+    if let Some(lifetimes) = written.lifetimes {
+        let at = Some(yaml::position_of(&lifetimes));
+        spec.lifetimes = lifetimes
+            .value
+            .checked()
+            .map_err(|error| SpecError::Lifetimes { error, at })?;
+    }
+    spec.network = written.network;
+    spec.subnets = written.subnets;
+    spec.images = written.images;
+    spec.ports = written.ports;
+    Ok(spec)
+}
+
+fn tenant(written: WrittenTenant) -> Result<TenantSpec, SpecError> {
+    let agents = match written.agents {
+        Some(agents) => agents.into_iter().map(|agent| agent.value).collect(),
+        None => familiar_agents(1)?,
+    };
+    Ok(TenantSpec {
+        slug: written.slug.value,
+        agents,
+    })
+}
+
+fn refuse_duplicates(tenants: &[WrittenTenant]) -> Result<(), SpecError> {
+    let mut slugs = BTreeSet::new();
+    for tenant in tenants {
+        let slug = &tenant.slug;
+        if !slugs.insert(&slug.value) {
+            let at = Some(yaml::position_of(slug));
+            return Err(SpecError::DuplicateTenant {
+                slug: slug.value.clone(),
+                at,
+            });
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(agent) = tenant
+            .agents
+            .iter()
+            .flatten()
+            .find(|agent| !seen.insert(&agent.value))
+        {
+            return Err(SpecError::DuplicateAgent {
+                agent: agent.value.clone(),
+                tenant: slug.value.clone(),
+                at: Some(yaml::position_of(agent)),
+            });
+        }
+    }
+    Ok(())
+}
