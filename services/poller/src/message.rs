@@ -1,0 +1,182 @@
+//! What the poller publishes: JSON messages, each of one tenant.
+
+use bulkhead_identity::{AgentId, PlatformName, TenantName, TenantSlug};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+/// The largest body of one message that is published, in bytes: well below the server's `max_payload` of
+/// 1 MiB, beyond which the server would cut the connection that all tenants' messages go through.
+pub const BODY_MAXIMUM_BYTES: usize = 512 * 1024;
+
+/// Whose agent said it, to whom, and when: in every message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The tenant, from the agent's certificate.
+    pub tenant: TenantSlug,
+    /// The agent, from its certificate.
+    pub agent_id: AgentId,
+    /// The poller.
+    pub poller_id: PlatformName,
+    /// The poll that it was learnt in.
+    pub trace_id: String,
+    /// When the poller learnt it.
+    #[serde(with = "time::serde::rfc3339")]
+    pub timestamp: OffsetDateTime,
+}
+
+impl Source {
+    /// What `agent` has said now, in the poll `trace_id`.
+    #[must_use]
+    pub fn now(agent: &TenantName, trace_id: &str) -> Self {
+        Self {
+            tenant: agent.tenant.clone(),
+            agent_id: agent.agent_id(),
+            poller_id: PlatformName::Poller,
+            trace_id: trace_id.to_owned(),
+            timestamp: OffsetDateTime::now_utc(),
+        }
+    }
+}
+
+/// One message on `<slug>.pollers.results`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PollerResult {
+    /// Whose agent said it, and when.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Name of the service.
+    pub service_name: String,
+    /// Kind of the check.
+    pub service_type: String,
+    /// What was learnt.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
+/// What was learnt of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Finding {
+    /// Its state, asked by the poller.
+    Status {
+        /// Whether it is well.
+        available: bool,
+        /// How long the check took, in nanoseconds.
+        response_time_ns: i64,
+        /// What the check found.
+        message: Value,
+    },
+    /// Its state, reported by the agent without being asked.
+    Report {
+        /// Whether it is well.
+        available: bool,
+        /// How long the check took, in nanoseconds.
+        response_time_ns: i64,
+        /// What the check found.
+        message: Value,
+    },
+    /// Its results since the last poll, or a part of them.
+    Results {
+        /// The agent's sequence after these.
+        sequence: String,
+        /// The results, in the agent's order.
+        results: Vec<Value>,
+    },
+}
+
+/// One message on `<slug>.pollers.heartbeat`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The tenant that is polled.
+    pub tenant: TenantSlug,
+    /// The poller.
+    pub poller_id: PlatformName,
+    /// How many of the tenant's agents are configured.
+    pub agents_configured: usize,
+    /// How many of them answered the last time that they were asked.
+    pub agents_reachable: usize,
+    /// When the poller wrote this.
+    #[serde(with = "time::serde::rfc3339")]
+    pub timestamp: OffsetDateTime,
+}
+
+/// One message on `<slug>.events.poller.health`: an agent became reachable, or no longer is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthEvent {
+    /// Which agent, and when.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Whether it answers now.
+    pub reachable: bool,
+    /// Why not; absent when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Cuts results into parts whose JSON is at most `limit` bytes each. A single result that is larger is left
+/// out; the second value counts those.
+#[must_use]
+pub fn in_parts(items: Vec<Value>, limit: usize) -> (Vec<Vec<Value>>, usize) {
+    let mut parts: Vec<Vec<Value>> = Vec::new();
+    let mut room = 0;
+    let mut too_large = 0;
+    for item in items {
+        // One byte for the comma.
+        let size = item.to_string().len() + 1;
+        if size > limit {
+            too_large += 1;
+            continue;
+        }
+        match parts.last_mut() {
+            Some(part) if size <= room => {
+                room -= size;
+                part.push(item);
+            }
+            _ => {
+                room = limit - size;
+                parts.push(vec![item]);
+            }
+        }
+    }
+    (parts, too_large)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn results_are_cut_into_parts_in_order() {
+        let items: Vec<Value> = (10..30).map(|n| json!(n)).collect();
+        let (parts, too_large) = in_parts(items.clone(), 9);
+        assert_eq!(too_large, 0);
+        assert!(parts.iter().all(|part| part.len() <= 3 && !part.is_empty()), "{parts:?}");
+        assert_eq!(parts.concat(), items);
+    }
+
+    #[test]
+    fn a_result_that_fits_nowhere_is_counted() {
+        let (parts, too_large) = in_parts(vec![json!("x".repeat(100)), json!(1)], 50);
+        assert_eq!((parts, too_large), (vec![vec![json!(1)]], 1));
+    }
+
+    #[test]
+    fn a_message_is_one_flat_object() {
+        let agent: TenantName = "agent-001.p1.acme.serviceradar".parse().unwrap();
+        let message = PollerResult {
+            source: Source::now(&agent, "0af7651916cd43dd8448eb211c80319c"),
+            service_name: "web".into(),
+            service_type: "port".into(),
+            finding: Finding::Status { available: true, response_time_ns: 5, message: json!({"a": 1}) },
+        };
+        let value = serde_json::to_value(&message).unwrap();
+        assert_eq!(value["tenant"], "acme");
+        assert_eq!(value["agent_id"], "agent-001.p1");
+        assert_eq!(value["poller_id"], "poller.serviceradar");
+        assert_eq!(value["kind"], "status");
+        assert_eq!(value["response_time_ns"], 5);
+        assert_eq!(serde_json::from_value::<PollerResult>(value).unwrap(), message);
+    }
+}

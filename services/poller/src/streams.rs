@@ -1,0 +1,81 @@
+//! One JetStream stream per tenant, in the platform's account.
+//!
+//! Never one stream for several tenants: in a shared stream one tenant's roll-up header wipes another's
+//! messages, its message id makes another's vanish as a duplicate, and its flood evicts another's.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::CreateStreamError;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::{self, Context};
+use bulkhead_identity::TenantSlug;
+
+/// How much one tenant's stream keeps, in bytes; the oldest messages go first. The account that holds the
+/// streams reserves this much for each tenant.
+pub const STREAM_MAXIMUM_BYTES: i64 = 8 * 1024 * 1024;
+/// How many messages one tenant's stream keeps.
+pub const STREAM_MAXIMUM_MESSAGES: i64 = 100_000;
+/// How long a message is kept.
+pub const STREAM_MAXIMUM_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Name of a tenant's stream: `RESULTS_<slug>`.
+#[must_use]
+pub fn name(tenant: &TenantSlug) -> String {
+    format!("RESULTS_{tenant}")
+}
+
+/// What a tenant's stream is.
+///
+/// `no_ack` is a wall, not a saving: a message that comes over a stream import keeps the *reply subject* that
+/// its tenant wrote on it, and the stream's acknowledgement would be sent there, inside the platform's
+/// account: into another tenant's stream, to another tenant's agent (through the import of its jobs), or to the
+/// poller itself. Measured on nats-server 2.15.1.
+#[must_use]
+pub fn config(tenant: &TenantSlug) -> Config {
+    Config {
+        name: name(tenant),
+        subjects: ["agents", "pollers", "events"].map(|channel| format!("{tenant}.{channel}.>")).into(),
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        discard: DiscardPolicy::Old,
+        max_bytes: STREAM_MAXIMUM_BYTES,
+        max_messages: STREAM_MAXIMUM_MESSAGES,
+        max_age: STREAM_MAXIMUM_AGE,
+        num_replicas: 1,
+        no_ack: true,
+        allow_rollup: false,
+        deny_delete: true,
+        deny_purge: true,
+        ..Config::default()
+    }
+}
+
+/// Makes the tenant's stream what [`config`] says, whether it is there already or not.
+///
+/// # Errors
+/// The server is away or refuses it, e.g. when the account's storage is spent.
+pub async fn ensure(client: &async_nats::Client, tenant: &TenantSlug) -> Result<(), CreateStreamError> {
+    context(client).create_or_update_stream(config(tenant)).await.map(|_| ())
+}
+
+/// The JetStream interface of the platform's account.
+#[must_use]
+pub fn context(client: &async_nats::Client) -> Context {
+    jetstream::new(client.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_one_tenant_s_and_nobody_can_rewrite_it() {
+        let config = config(&"acme".parse().unwrap());
+        assert_eq!(config.name, "RESULTS_acme");
+        assert_eq!(config.subjects, ["acme.agents.>", "acme.pollers.>", "acme.events.>"]);
+        assert!(config.no_ack && config.deny_delete && config.deny_purge);
+        assert!(!config.allow_rollup && !config.allow_message_ttl && !config.allow_direct);
+        assert!(config.max_bytes > 0 && config.max_messages > 0);
+        assert!(config.republish.is_none() && config.mirror.is_none() && config.sources.is_none());
+    }
+}
