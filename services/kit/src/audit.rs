@@ -2,10 +2,8 @@
 //!
 //! A record says who (`identity`), from where (`peer`), on which layer, concerning which tenant, how it
 //! ended and why. Its line is one flat JSON object:
-//! `{"timestamp","level","target":"audit","service","tenant","kind":"audit","event","layer","identity","peer","reason","trace_id","method"}`;
+//! `{"timestamp","level","target":"audit","service","tenant","kind":"audit","event","layer","identity","peer","dialled","reason","detail","trace_id","method"}`;
 //! what is not known is left out.
-
-use std::net::SocketAddr;
 
 /// The tracing target of audit records.
 pub const TARGET: &str = "audit";
@@ -41,6 +39,8 @@ pub struct Record {
     tenant: Option<String>,
     identity: Option<String>,
     peer: Option<String>,
+    dialled: Option<String>,
+    detail: Option<String>,
     trace_id: Option<String>,
     method: Option<String>,
 }
@@ -64,6 +64,8 @@ impl Record {
             tenant: None,
             identity: None,
             peer: None,
+            dialled: None,
+            detail: None,
             trace_id: None,
             method: None,
         }
@@ -82,8 +84,20 @@ impl Record {
     }
 
     /// The address and port that the peer came from, or was dialled at.
-    pub fn peer(mut self, peer: SocketAddr) -> Self {
+    pub fn peer(mut self, peer: impl ToString) -> Self {
         self.peer = Some(peer.to_string());
+        self
+    }
+
+    /// Whom we dialled, when the peer is one that we dialled: on a refusal it is not who answered.
+    pub fn dialled(mut self, name: impl ToString) -> Self {
+        self.dialled = Some(name.to_string());
+        self
+    }
+
+    /// The reason as a sentence.
+    pub fn detail(mut self, detail: impl ToString) -> Self {
+        self.detail = Some(detail.to_string());
         self
     }
 
@@ -119,6 +133,8 @@ impl Record {
             tenant = self.tenant,
             identity = self.identity,
             peer = self.peer,
+            dialled = self.dialled,
+            detail = self.detail,
             trace_id = self.trace_id,
             method = self.method,
         );

@@ -57,21 +57,14 @@ pub enum ConfigError {
 /// [`ConfigError::Unreadable`] or [`ConfigError::Invalid`] (with line and column).
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = read_bounded("configuration file", path)?;
-    let invalid = |message: String| ConfigError::Invalid {
-        path: path.to_owned(),
-        message,
-    };
+    let invalid = |message: String| ConfigError::Invalid { path: path.to_owned(), message };
     let text = std::str::from_utf8(&text).map_err(|error| invalid(error.to_string()))?;
     serde_saphyr::from_str(text).map_err(|error| invalid(error.to_string()))
 }
 
 /// Reads a whole small file; a directory, a device or something huge is an error and not a hang.
 pub(crate) fn read_bounded(what: &'static str, path: &Path) -> Result<Vec<u8>, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable {
-        what,
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| ConfigError::Unreadable { what, path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() || metadata.len() > MAXIMUM_FILE_BYTES {
         return Err(ConfigError::Unusable {
@@ -87,9 +80,7 @@ pub(crate) fn read_bounded(what: &'static str, path: &Path) -> Result<Vec<u8>, C
 /// `path` seen from the directory of the configuration file that names it; absolute paths stay.
 #[must_use]
 pub fn relative_to(configuration_file: &Path, path: &Path) -> PathBuf {
-    configuration_file
-        .parent()
-        .map_or_else(|| path.to_owned(), |directory| directory.join(path))
+    configuration_file.parent().map_or_else(|| path.to_owned(), |directory| directory.join(path))
 }
 
 /// Where the service's own certificate and key are.
@@ -130,12 +121,8 @@ impl TrustFiles {
     /// The same files, seen from where the configuration file is.
     #[must_use]
     pub fn relative_to(&self, configuration_file: &Path) -> Self {
-        let all = |paths: &[PathBuf]| {
-            paths
-                .iter()
-                .map(|path| relative_to(configuration_file, path))
-                .collect()
-        };
+        let all =
+            |paths: &[PathBuf]| paths.iter().map(|path| relative_to(configuration_file, path)).collect();
         Self {
             root: relative_to(configuration_file, &self.root),
             tenant: all(&self.tenant),
@@ -218,23 +205,16 @@ impl FromStr for HostPort {
         let error = || HostPortError(text.chars().take(80).collect());
         let (host, port) = text.rsplit_once(':').ok_or_else(error)?;
         let port = port.parse::<u16>().ok().filter(|port| *port != 0);
-        let host = match host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-        {
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
             Some(address) if address.parse::<std::net::Ipv6Addr>().is_ok() => address,
             Some(_) => return Err(error()),
             None => host,
         };
-        let allowed =
-            |character: char| character.is_ascii_alphanumeric() || ".-_:".contains(character);
+        let allowed = |character: char| character.is_ascii_alphanumeric() || ".-_:".contains(character);
         let is_name = !host.is_empty() && host.len() <= 253 && host.chars().all(allowed);
         let is_bare_ipv6 = host.contains(':') && !text.starts_with('[');
         match port {
-            Some(port) if is_name && !is_bare_ipv6 => Ok(Self {
-                host: host.to_owned(),
-                port,
-            }),
+            Some(port) if is_name && !is_bare_ipv6 => Ok(Self { host: host.to_owned(), port }),
             _ => Err(error()),
         }
     }
@@ -287,9 +267,7 @@ mod tests {
 
     #[test]
     fn defaults_are_a_short_fixed_retry_and_a_bounded_buffer() {
-        let nats = read_text("nats: { address: \"nats.serviceradar:4222\" }")
-            .unwrap()
-            .nats;
+        let nats = read_text("nats: { address: \"nats.serviceradar:4222\" }").unwrap().nats;
         assert_eq!(nats.retry(), Duration::from_millis(100));
         assert_eq!(nats.buffer_messages, 1000);
     }
@@ -297,19 +275,13 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let error = read::<Example>(Path::new("/nonexistent/agent.yaml")).unwrap_err();
-        assert!(
-            error.to_string().contains("/nonexistent/agent.yaml"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("/nonexistent/agent.yaml"), "{error}");
     }
 
     #[test]
     fn a_directory_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            read::<Example>(directory.path()),
-            Err(ConfigError::Unusable { .. })
-        ));
+        assert!(matches!(read::<Example>(directory.path()), Err(ConfigError::Unusable { .. })));
     }
 
     #[test]
@@ -317,18 +289,9 @@ mod tests {
         for text in ["nats.serviceradar:4222", "127.0.0.1:1", "[::1]:65535"] {
             assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
         }
-        for text in [
-            "",
-            "host",
-            "host:",
-            ":1",
-            "host:0",
-            "host:65536",
-            "::1:80",
-            "[nope]:1",
-            "a b:1",
-            "h/x:1",
-        ] {
+        for text in
+            ["", "host", "host:", ":1", "host:0", "host:65536", "::1:80", "[nope]:1", "a b:1", "h/x:1"]
+        {
             assert!(text.parse::<HostPort>().is_err(), "{text}");
         }
     }
@@ -336,13 +299,7 @@ mod tests {
     #[test]
     fn paths_are_seen_from_the_configuration_file() {
         let file = Path::new("/etc/bulkhead/agent.yaml");
-        assert_eq!(
-            relative_to(file, Path::new("tls/key.pem")),
-            Path::new("/etc/bulkhead/tls/key.pem")
-        );
-        assert_eq!(
-            relative_to(file, Path::new("/a/key.pem")),
-            Path::new("/a/key.pem")
-        );
+        assert_eq!(relative_to(file, Path::new("tls/key.pem")), Path::new("/etc/bulkhead/tls/key.pem"));
+        assert_eq!(relative_to(file, Path::new("/a/key.pem")), Path::new("/a/key.pem"));
     }
 }

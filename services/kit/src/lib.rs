@@ -7,7 +7,13 @@
 //! What the kit does not do: it has no switch that weakens any of this, and it never takes a tenant from
 //! anywhere but a verified certificate.
 
+pub mod access;
 pub mod audit;
 pub mod config;
+pub mod credential;
 pub mod log;
+pub mod nats;
 pub mod signal;
+pub mod tls;
+pub mod trace;
+pub mod trust;

@@ -61,9 +61,9 @@ impl std::str::FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self).map_err(|_| {
-            format!("\"{text}\" is not a log level: off, error, warn, info, debug or trace")
-        })
+        text.parse()
+            .map(Self)
+            .map_err(|_| format!("\"{text}\" is not a log level: off, error, warn, info, debug or trace"))
     }
 }
 
@@ -102,10 +102,7 @@ where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer()
-        .event_format(Lines {
-            format: settings.format,
-            origin,
-        })
+        .event_format(Lines { format: settings.format, origin })
         .with_writer(writer)
         .with_filter(filter(settings.level));
     Registry::default().with(lines)
@@ -139,9 +136,7 @@ where
     ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let timestamp = OffsetDateTime::now_utc()
-            .format(&Rfc3339)
-            .map_err(|_| fmt::Error)?;
+        let timestamp = OffsetDateTime::now_utc().format(&Rfc3339).map_err(|_| fmt::Error)?;
         match self.format {
             Format::Json => self.json(&mut writer, event, &timestamp, fields),
             Format::Human => self.human(&mut writer, event, &timestamp, fields),
@@ -232,17 +227,13 @@ impl Fields {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(field, _)| *field == name)
-            .and_then(|(_, value)| value.as_str())
+        self.0.iter().find(|(field, _)| *field == name).and_then(|(_, value)| value.as_str())
     }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0
-            .push((field.name(), Value::from(format!("{value:?}"))));
+        self.0.push((field.name(), Value::from(format!("{value:?}"))));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -294,29 +285,18 @@ mod tests {
     fn lines(format: Format, level: &str, act: impl FnOnce()) -> Vec<String> {
         let buffer = Buffer::default();
         let writer = buffer.clone();
-        let settings = LogSettings {
-            format,
-            level: level.parse().unwrap(),
-        };
-        let origin = Origin {
-            service: "agent-001.p1.acme.serviceradar".to_owned(),
-            tenant: "acme".to_owned(),
-        };
+        let settings = LogSettings { format, level: level.parse().unwrap() };
+        let origin =
+            Origin { service: "agent-001.p1.acme.serviceradar".to_owned(), tenant: "acme".to_owned() };
         let subscriber = subscriber(&settings, origin, move || writer.clone());
         tracing::subscriber::with_default(subscriber, act);
         let bytes = buffer.0.lock().unwrap().clone();
-        String::from_utf8(bytes)
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect()
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }
 
     #[test]
     fn every_json_line_carries_tenant_and_service() {
-        let lines = lines(Format::Json, "info", || {
-            tracing::info!(port = 50_051, "listening")
-        });
+        let lines = lines(Format::Json, "info", || tracing::info!(port = 50_051, "listening"));
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(line["tenant"], "acme");
         assert_eq!(line["service"], "agent-001.p1.acme.serviceradar");
@@ -327,24 +307,16 @@ mod tests {
 
     #[test]
     fn a_line_about_another_tenant_names_that_tenant_once() {
-        let lines = lines(Format::Json, "info", || {
-            tracing::info!(tenant = "globex", "polled")
-        });
+        let lines = lines(Format::Json, "info", || tracing::info!(tenant = "globex", "polled"));
         assert_eq!(lines[0].matches("\"tenant\"").count(), 1, "{}", lines[0]);
         assert!(lines[0].contains("\"tenant\":\"globex\""), "{}", lines[0]);
     }
 
     #[test]
     fn every_human_line_carries_the_tenant_and_cannot_be_forged() {
-        let lines = lines(Format::Human, "info", || {
-            tracing::info!(from = "a\nINFO acme", "hello\u{1b}[2J")
-        });
+        let lines = lines(Format::Human, "info", || tracing::info!(from = "a\nINFO acme", "hello\u{1b}[2J"));
         assert_eq!(lines.len(), 1, "{lines:?}");
-        assert!(
-            lines[0].contains(" acme agent-001.p1.acme.serviceradar "),
-            "{}",
-            lines[0]
-        );
+        assert!(lines[0].contains(" acme agent-001.p1.acme.serviceradar "), "{}", lines[0]);
         assert!(!lines[0].contains('\u{1b}'), "{}", lines[0]);
     }
 

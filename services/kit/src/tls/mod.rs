@@ -1,0 +1,60 @@
+//! Mutual TLS 1.3 in both directions, without resumption.
+//!
+//! A resumed session skips the verification of the certificate (the class of CVE-2025-23419), so neither
+//! side keeps or hands out sessions: each connection is a full handshake and is judged anew.
+
+mod dialer;
+mod listener;
+
+use std::sync::{Arc, LazyLock};
+
+use bulkhead_identity::{PeerName, PeerPattern, PeerVerifier, Refusal, RefusalSlot, Role, TrustBundle};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::version::TLS13;
+
+pub use dialer::{Connection, DialError, DialProblem, Dialer};
+pub use listener::{Limits, ListenError, Listener};
+
+use crate::audit::{Layer, Record};
+use crate::credential::Credential;
+
+/// The only application protocol that is spoken: HTTP/2, which gRPC needs.
+pub(crate) const ALPN_H2: &[u8] = b"h2";
+
+/// One provider in the whole process.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+        LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
+    PROVIDER.clone()
+}
+
+/// A client's side that accepts `peer` only. The slot tells afterwards why a handshake failed.
+pub(crate) fn client_config(
+    credential: &Credential,
+    trust: &Arc<TrustBundle>,
+    peer: &PeerName,
+    protocols: &[&[u8]],
+) -> Result<(ClientConfig, RefusalSlot), Box<dyn std::error::Error + Send + Sync>> {
+    let accepted = vec![PeerPattern::Exactly(peer.clone())];
+    let (verifier, refusal) =
+        PeerVerifier::new(trust.clone(), accepted, Role::Server)?.server_cert_verifier();
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(credential.resolver());
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok((config, refusal))
+}
+
+/// The record of a certificate that was refused, with the name in it where it was read at all.
+pub(crate) fn refused(refusal: &Refusal) -> Record {
+    let record = Record::refused(Layer::Tls, refusal.code()).detail(refusal);
+    match refusal {
+        Refusal::UnexpectedPeer { found, .. } => record.identity(found),
+        _ => record,
+    }
+}
