@@ -1,0 +1,165 @@
+//! Builds the services by cargo and learns from cargo where it put them.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Command;
+
+use crate::event::{Event, Events};
+
+/// The packages, which are also the names of their programs.
+const AGENT: &str = "bulkhead-agent";
+const POLLER: &str = "bulkhead-poller";
+
+/// How many of the compiler's last lines an error shows.
+const SHOWN_LINES: usize = 30;
+
+/// The programs of the services that are built here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programs {
+    /// The agent.
+    pub agent: PathBuf,
+    /// The poller.
+    pub poller: PathBuf,
+}
+
+/// The services could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Cargo itself could not be run.
+    #[error("`{command}` could not be run in {workspace}: {error}")]
+    NotRun {
+        /// The command line.
+        command: String,
+        /// Where.
+        workspace: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// The compiler refused.
+    #[error("`{command}` failed in {workspace}:\n{output}")]
+    Failed {
+        /// The command line.
+        command: String,
+        /// Where.
+        workspace: PathBuf,
+        /// Its last lines.
+        output: String,
+    },
+    /// Cargo was content and did not name the programs.
+    #[error("`{command}` in {workspace} named no program {missing}")]
+    NoProgram {
+        /// The command line.
+        command: String,
+        /// Where.
+        workspace: PathBuf,
+        /// Which one.
+        missing: &'static str,
+    },
+}
+
+/// What cargo says about one thing that it built; every other message has no `executable`.
+#[derive(Deserialize)]
+struct Artifact {
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Builds agent and poller in the checkout at `workspace`, or finds them fresh.
+pub async fn programs(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--message-format=json-render-diagnostics"]);
+    command.args(["-p", AGENT, "-p", POLLER, "--bins"]).current_dir(workspace);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let shown = format!("cargo build -p {AGENT} -p {POLLER}");
+    let workspace = workspace.to_owned();
+    let mut child = command.spawn().map_err(|error| BuildError::NotRun {
+        command: shown.clone(),
+        workspace: workspace.clone(),
+        error,
+    })?;
+    let (messages, progress) = (child.stdout.take(), child.stderr.take());
+    let (executables, lines) = tokio::join!(executables(messages), narrate(progress, events));
+    let status = child.wait().await;
+    let status = status.map_err(|error| BuildError::NotRun {
+        command: shown.clone(),
+        workspace: workspace.clone(),
+        error,
+    })?;
+    if !status.success() {
+        let output = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+        return Err(BuildError::Failed { command: shown, workspace, output });
+    }
+    let find = |name: &'static str| {
+        let found = executables.iter().find(|(built, _)| built == name).map(|(_, path)| path.clone());
+        found.ok_or_else(|| BuildError::NoProgram {
+            command: shown.clone(),
+            workspace: workspace.clone(),
+            missing: name,
+        })
+    };
+    Ok(Programs { agent: find(AGENT)?, poller: find(POLLER)? })
+}
+
+async fn executables(output: Option<impl AsyncRead + Unpin>) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for line in lines_of(output, |_| {}).await {
+        let Ok(artifact) = serde_json::from_str::<Artifact>(&line) else { continue };
+        if let (Some(target), Some(path)) = (artifact.target, artifact.executable) {
+            found.push((target.name, path));
+        }
+    }
+    found
+}
+
+async fn narrate(output: Option<impl AsyncRead + Unpin>, events: &Events) -> Vec<String> {
+    lines_of(output, |line| {
+        // "Finished" comes at each start and says nothing to anybody.
+        if line.trim_start().starts_with("Compiling ") || line.starts_with("error") {
+            events.emit(Event::Building { line: line.trim().to_owned() });
+        }
+    })
+    .await
+}
+
+async fn lines_of(output: Option<impl AsyncRead + Unpin>, mut each: impl FnMut(&str)) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(output) = output else { return lines };
+    let mut reader = BufReader::new(output).lines();
+    while let Ok(Some(line)) = reader.next_line().await {
+        each(&line);
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn finds_the_programs_in_what_cargo_says() {
+        let output = r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}
+not json
+{"reason":"compiler-artifact","target":{"name":"bulkhead-agent"},"executable":"/t/bulkhead-agent"}
+{"reason":"build-finished","success":true}
+"#;
+        let found = executables(Some(output.as_bytes())).await;
+        assert_eq!(found, [("bulkhead-agent".to_owned(), PathBuf::from("/t/bulkhead-agent"))]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_without_a_workspace_is_an_error_that_shows_what_cargo_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = programs(folder.path(), &Events::none()).await.unwrap_err().to_string();
+        assert!(error.contains("could not find `Cargo.toml`"), "{error}");
+    }
+}

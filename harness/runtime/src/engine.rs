@@ -1,0 +1,91 @@
+//! The container engine: the connection to it, and the labels by which everything that is created is found again.
+
+pub mod labels;
+pub mod subnet;
+pub mod sweep;
+
+use std::time::Duration;
+
+use bollard::Docker;
+
+/// Where an engine listens when `DOCKER_HOST` says nothing.
+const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
+
+/// How long an engine may take to say its version.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection to an engine that answered.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    docker: Docker,
+    /// For people: product, version and API version.
+    pub description: String,
+}
+
+/// No engine answered.
+#[derive(Debug, thiserror::Error)]
+#[error("no container engine answers at {address}: {reason}")]
+pub struct EngineError {
+    /// Where it was looked for.
+    pub address: String,
+    /// What happened there.
+    pub reason: String,
+}
+
+impl EngineError {
+    /// What to do next.
+    pub fn advice(&self) -> String {
+        "start Docker, or set DOCKER_HOST=unix:///path/of/its.sock, check that your user may open that socket, or use \
+         `--backend process`, which needs no engine and cannot show network walls"
+            .to_owned()
+    }
+}
+
+impl Engine {
+    /// Connects to the engine that `DOCKER_HOST` names, else to the usual socket.
+    pub async fn connect() -> Result<Self, EngineError> {
+        let address = std::env::var("DOCKER_HOST").unwrap_or_else(|_| DEFAULT_ADDRESS.to_owned());
+        let failed = |reason: String| EngineError { address: address.clone(), reason };
+        let docker = Docker::connect_with_host(&address).map_err(|error| failed(chain(&error)))?;
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, async {
+            // bollard 0.21.1 sends unversioned URLs by accident; negotiating keeps this right once it does not.
+            let docker = docker.negotiate_version().await?;
+            let version = docker.version().await?;
+            Ok::<_, bollard::errors::Error>((docker, version))
+        });
+        let (docker, version) = match answer.await {
+            Ok(answer) => answer.map_err(|error| failed(chain(&error)))?,
+            Err(_) => return Err(failed(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))),
+        };
+        let text = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+        let description = format!("engine {}, API {}", text(version.version), text(version.api_version));
+        Ok(Self { docker, description })
+    }
+
+    /// The client.
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+}
+
+/// An error with all its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The engine's HTTP status, when it answered with one.
+pub(crate) fn status_code(error: &bollard::errors::Error) -> Option<u16> {
+    match error {
+        bollard::errors::Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}

@@ -1,0 +1,59 @@
+//! One process at a time works on an environment. The system gives the lock back whatever ends its holder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::{WorkdirError, failed};
+use crate::owner::Owner;
+
+/// Held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock at `path`, or says who has it.
+    pub(super) fn take(path: &Path) -> Result<Self, WorkdirError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(path).map_err(failed("open the lock", path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(WorkdirError::Busy { path: path.to_owned(), pid: holder(&mut file) });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
+        }
+        // Only for the message of whoever comes second, so a disk that is full is no reason to stop.
+        let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
+        let _ = write!(file, "{}", Owner::current());
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.parse::<Owner>().ok().map(|owner| owner.pid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_was_first_and_the_next_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = Lock::take(&path).unwrap();
+        let error = Lock::take(&path).unwrap_err();
+        let own_pid = std::process::id();
+        assert!(error.to_string().contains(&format!("(pid {own_pid})")), "{error}");
+        assert!(error.advice().contains("another --name"), "{}", error.advice());
+        drop(first);
+        Lock::take(&path).unwrap();
+    }
+}
