@@ -9,4 +9,5 @@ pub mod event;
 pub mod images;
 pub mod nats_binary;
 pub mod owner;
+pub mod probe;
 pub mod workdir;

@@ -1,0 +1,151 @@
+//! Hostile credentials, made at run time from the environment's own authorities: one thing wrong in each.
+//!
+//! The authorities' keys lie in a development environment's state directory, so an insider's certificate
+//! (globex's authority signs acme's name) can be made for real. rcgen signs whatever it is told to
+//! (`signed_by` checks nothing), which is what makes it good for this.
+
+mod authority;
+mod flaw;
+
+use std::path::{Path, PathBuf};
+
+use bulkhead_identity::{AuthorityName, PeerName};
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::{Duration, OffsetDateTime};
+
+pub use authority::Authority;
+pub use flaw::Flaw;
+
+use super::{CredentialError, Presented};
+
+/// Makes credentials from the authorities under one state directory.
+#[derive(Debug, Clone)]
+pub struct Forger {
+    certs: PathBuf,
+}
+
+impl Forger {
+    /// For the environment with this state directory.
+    #[must_use]
+    pub fn of_environment(state_dir: &Path) -> Self {
+        Self { certs: state_dir.join("certs") }
+    }
+
+    /// Opens the real authority of a name.
+    ///
+    /// # Errors
+    /// The authority's files cannot be read: the environment was made elsewhere, or is gone.
+    pub fn authority(&self, name: &AuthorityName) -> Result<Authority, CredentialError> {
+        let (certificate, key) = match name {
+            AuthorityName::Root => ("root.pem".into(), "root-key.pem".into()),
+            AuthorityName::Platform => ("platform/ca.pem".into(), "platform/ca-key.pem".into()),
+            AuthorityName::Tenant(slug) => {
+                (format!("tenants/{slug}/ca.pem"), format!("tenants/{slug}/ca-key.pem"))
+            }
+        };
+        Authority::open(name.to_string(), &self.certs.join(certificate), &self.certs.join(key))
+    }
+
+    /// A certificate for `name` in which exactly `flaw` is wrong.
+    ///
+    /// # Errors
+    /// An authority that is needed cannot be read, or rcgen refuses.
+    pub fn make(&self, name: &PeerName, flaw: &Flaw) -> Result<Presented, CredentialError> {
+        let label = format!("{name} ({flaw})");
+        let forged = |source| CredentialError::Forge { label: label.clone(), source };
+        let key = KeyPair::generate().map_err(forged)?;
+        let params = leaf(name, flaw).map_err(forged)?;
+        let chain = self.chain(name, flaw, &params, &key)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Ok(Presented::new(label, chain, key))
+    }
+
+    /// The signed leaf and whatever of its issuers an attacker would send along.
+    fn chain(
+        &self,
+        name: &PeerName,
+        flaw: &Flaw,
+        params: &CertificateParams,
+        key: &KeyPair,
+    ) -> Result<Vec<CertificateDer<'static>>, CredentialError> {
+        let responsible = AuthorityName::responsible_for(name);
+        let failed = |source| CredentialError::Forge { label: name.to_string(), source };
+        match flaw {
+            Flaw::SelfSigned => Ok(vec![params.self_signed(key).map_err(failed)?.der().clone()]),
+            Flaw::UnknownAuthority => {
+                Authority::invented("tenant-nobody.ca.serviceradar")?.issue(params, key)
+            }
+            Flaw::CopiedAuthority => self.authority(&responsible)?.copied()?.issue(params, key),
+            Flaw::IssuedBy(other) => self.authority(other)?.issue(params, key),
+            Flaw::UnderLeaf => self.authority(&responsible)?.leaf_as_authority()?.issue(params, key),
+            Flaw::UnderSubordinate => self.authority(&responsible)?.subordinate()?.issue(params, key),
+            Flaw::AlteredSignature => {
+                let mut chain = self.authority(&responsible)?.issue(params, key)?;
+                flip_last_bit(&mut chain);
+                Ok(chain)
+            }
+            _ => self.authority(&responsible)?.issue(params, key),
+        }
+    }
+}
+
+/// The leaf of the platform's profile, with the flaws that lie in its own fields.
+fn leaf(name: &PeerName, flaw: &Flaw) -> Result<CertificateParams, rcgen::Error> {
+    let common_name = name.common_name();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name.as_str());
+    params.subject_alt_names = vec![
+        SanType::DnsName(common_name.as_str().try_into()?),
+        SanType::URI(name.spiffe_id().to_string().as_str().try_into()?),
+    ];
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    let now = OffsetDateTime::now_utc();
+    params.not_before = now - Duration::minutes(10);
+    params.not_after = now + Duration::hours(1);
+    spoil(&mut params, flaw, now)?;
+    Ok(params)
+}
+
+fn spoil(params: &mut CertificateParams, flaw: &Flaw, now: OffsetDateTime) -> Result<(), rcgen::Error> {
+    match flaw {
+        Flaw::Expired => {
+            params.not_before = now - Duration::days(2);
+            params.not_after = now - Duration::minutes(1);
+        }
+        Flaw::NotYetValid => params.not_before = now + Duration::minutes(30),
+        Flaw::ExtraName(name) => {
+            params.subject_alt_names.push(SanType::DnsName(name.common_name().as_str().try_into()?));
+        }
+        Flaw::LocalhostName => params.subject_alt_names.push(SanType::DnsName("localhost".try_into()?)),
+        Flaw::CommonNameOnly => params.subject_alt_names.clear(),
+        Flaw::NoPurpose => params.extended_key_usages.clear(),
+        Flaw::OnlyForServers => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Flaw::OnlyForClients => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+        Flaw::None
+        | Flaw::SelfSigned
+        | Flaw::UnknownAuthority
+        | Flaw::CopiedAuthority
+        | Flaw::IssuedBy(_)
+        | Flaw::UnderLeaf
+        | Flaw::UnderSubordinate
+        | Flaw::AlteredSignature => {}
+    }
+    Ok(())
+}
+
+/// The signature is the certificate's last field, so its last bit is in the certificate's last byte.
+fn flip_last_bit(chain: &mut [CertificateDer<'static>]) {
+    if let Some(leaf) = chain.first_mut() {
+        let mut bytes = leaf.to_vec();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        *leaf = CertificateDer::from(bytes);
+    }
+}

@@ -1,0 +1,173 @@
+//! What one attempt showed to the one who made it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rustls::AlertDescription;
+
+use super::TraceId;
+
+/// One attempt and what was seen of it.
+#[derive(Debug)]
+pub struct Observation<T> {
+    /// What was tried, for people: who, what, where.
+    pub attempt: String,
+    /// What the one who tried saw.
+    pub sight: Sight<T>,
+    /// The attempt's own end of the connection; the server's record names its port.
+    pub local: Option<SocketAddr>,
+    /// From the first packet to the last word.
+    pub took: Duration,
+    /// The trace id that was sent, where the protocol can carry one.
+    pub trace_id: Option<TraceId>,
+}
+
+/// What an attempt saw. Only [`Sight::Answered`] and [`Sight::Refused`] are words of the other side.
+#[derive(Debug)]
+pub enum Sight<T> {
+    /// The operation was carried out, and this came back.
+    Answered(T),
+    /// The other side said no, in its protocol's own words.
+    Refused(Refusal),
+    /// A connection existed and was ended without a word. Under TLS 1.3 a refusal can look like this, and
+    /// so can a crash: it is never a denial without the server's record.
+    Closed(String),
+    /// A connection existed and nothing came until the deadline. Never a denial.
+    Silence(Duration),
+    /// No connection came about. Never a denial.
+    Unreachable(String),
+    /// The attempt could not be made as it was meant.
+    NotMade(String),
+}
+
+/// An explicit no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// A fatal TLS alert (RFC 8446, section 6.2).
+    Alert(AlertDescription),
+    /// A gRPC status that the server sent.
+    Status {
+        /// The status code's name, e.g. `PermissionDenied`.
+        code: tonic::Code,
+        /// Its message; this platform's services put a stable reason code here.
+        message: String,
+    },
+    /// The broker's `-ERR`, without the quotes.
+    Broker(String),
+    /// The broker answered that nobody listens on the subject (status 503).
+    NoResponders,
+    /// A JetStream API error.
+    JetStream {
+        /// HTTP-like code.
+        code: u64,
+        /// The server's own error number.
+        error: u64,
+        /// The server's sentence.
+        description: String,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alert(alert) => write!(formatter, "TLS alert {alert:?}"),
+            Self::Status { code, message } => write!(formatter, "gRPC status {code:?}: {message}"),
+            Self::Broker(text) => write!(formatter, "broker error: {text}"),
+            Self::NoResponders => formatter.write_str("no responders (503)"),
+            Self::JetStream { code, error, description } => {
+                write!(formatter, "JetStream error {code}/{error}: {description}")
+            }
+        }
+    }
+}
+
+impl<T> Sight<T> {
+    /// The answer, if there was one.
+    pub fn answer(&self) -> Option<&T> {
+        match self {
+            Self::Answered(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
+    /// The answer, or the sight of something else (for `?`).
+    ///
+    /// # Errors
+    /// Everything but [`Sight::Answered`].
+    pub fn ok<U>(self) -> Result<T, Sight<U>> {
+        match self {
+            Self::Answered(answer) => Ok(answer),
+            Self::Refused(refusal) => Err(Sight::Refused(refusal)),
+            Self::Closed(how) => Err(Sight::Closed(how)),
+            Self::Silence(after) => Err(Sight::Silence(after)),
+            Self::Unreachable(how) => Err(Sight::Unreachable(how)),
+            Self::NotMade(why) => Err(Sight::NotMade(why)),
+        }
+    }
+
+    /// The same sight with another answer.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sight<U> {
+        match self.ok() {
+            Ok(answer) => Sight::Answered(change(answer)),
+            Err(sight) => sight,
+        }
+    }
+}
+
+impl<T> fmt::Display for Sight<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(_) => formatter.write_str("answered"),
+            Self::Refused(refusal) => write!(formatter, "refused: {refusal}"),
+            Self::Closed(how) => write!(formatter, "connection ended without a word: {how}"),
+            Self::Silence(after) => write!(formatter, "silence for {} ms", after.as_millis()),
+            Self::Unreachable(how) => write!(formatter, "unreachable: {how}"),
+            Self::NotMade(why) => write!(formatter, "attempt not made: {why}"),
+        }
+    }
+}
+
+impl<T> Observation<T> {
+    /// The same observation with another answer.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Observation<U> {
+        let Self { attempt, sight, local, took, trace_id } = self;
+        Observation { attempt, sight: sight.map(change), local, took, trace_id }
+    }
+
+    /// Takes the answer out and leaves the report of the attempt.
+    pub fn split(self) -> (Observation<()>, Option<T>) {
+        let mut taken = None;
+        let report = self.map(|answer| taken = Some(answer));
+        (report, taken)
+    }
+}
+
+impl<T> fmt::Display for Observation<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.attempt, self.sight)?;
+        if let Some(local) = self.local {
+            write!(formatter, " (from {local})")?;
+        }
+        write!(formatter, " in {} ms", self.took.as_millis())
+    }
+}
+
+/// Measures one attempt and turns it into an [`Observation`].
+#[derive(Debug)]
+pub struct Stopwatch {
+    attempt: String,
+    started: Instant,
+}
+
+impl Stopwatch {
+    /// Starts with a description of what is tried.
+    pub fn start(attempt: impl Into<String>) -> Self {
+        Self { attempt: attempt.into(), started: Instant::now() }
+    }
+
+    /// Ends with what was seen.
+    pub fn stop<T>(self, sight: Sight<T>, local: Option<SocketAddr>) -> Observation<T> {
+        Observation { attempt: self.attempt, sight, local, took: self.started.elapsed(), trace_id: None }
+    }
+}

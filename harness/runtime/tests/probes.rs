@@ -1,0 +1,228 @@
+//! The probes tell apart what a careless one would all call "refused": a server that says no, one that
+//! hangs up, one that says nothing, and one that is not there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bulkhead_runtime::probe::impostor::{Disguise, Impostor};
+use bulkhead_runtime::probe::nats::{Login, login};
+use bulkhead_runtime::probe::tls::{Hello, handshake};
+use bulkhead_runtime::probe::{Presented, Refusal, Sight, grpc, network};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{AlertDescription, RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+const SHORT: Duration = Duration::from_millis(150);
+
+fn self_signed(name: &str) -> (Presented, CertificateDer<'static>) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
+    let der = certificate.der().clone();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    (Presented::new(name, vec![der.clone()], key), der)
+}
+
+fn short(mut hello: Hello) -> Hello {
+    hello.deadline = SHORT;
+    hello
+}
+
+/// An address where nobody listens: bound once, and closed again.
+async fn nobody() -> String {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+}
+
+/// A server that treats each connection in the given way.
+async fn server<F, W>(mut treat: F) -> String
+where
+    F: FnMut(TcpStream) -> W + Send + 'static,
+    W: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            tokio::spawn(treat(tcp));
+        }
+    });
+    address
+}
+
+/// An h2 server (as far as its SETTINGS frame) that trusts one client certificate.
+async fn picky_server(trusted: CertificateDer<'static>) -> String {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted).unwrap();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+    let (own, _) = self_signed("server.example");
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(own.chain().to_vec(), own.key().clone_key())
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    server(move |tcp| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(mut stream) = acceptor.accept(tcp).await {
+                stream.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+                let mut rest = Vec::new();
+                let _ends_with_the_client = stream.read_to_end(&mut rest).await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_accepted_client_sees_the_server_s_first_word() {
+    let (client, certificate) = self_signed("client.example");
+    let address = picky_server(certificate).await;
+    let seen = handshake(&address, &Hello::grpc(Some(&client), "server.example")).await;
+    let shown = seen.sight.answer().unwrap_or_else(|| panic!("{seen}"));
+    assert_eq!(shown.alpn.as_deref(), Some(&b"h2"[..]));
+    assert_eq!(shown.server_chain.len(), 1);
+    assert!(seen.local.is_some());
+}
+
+#[tokio::test]
+async fn a_refused_client_sees_the_alert_although_its_handshake_succeeded() {
+    let (_, certificate) = self_signed("client.example");
+    let (stranger, _) = self_signed("stranger.example");
+    let address = picky_server(certificate).await;
+    let with = handshake(&address, &Hello::grpc(Some(&stranger), "server.example")).await;
+    assert!(matches!(with.sight, Sight::Refused(Refusal::Alert(_))), "{with}");
+    let without = handshake(&address, &Hello::grpc(None, "server.example")).await;
+    let expected = Refusal::Alert(AlertDescription::CertificateRequired);
+    assert!(matches!(&without.sight, Sight::Refused(refusal) if *refusal == expected), "{without}");
+}
+
+#[tokio::test]
+async fn a_refused_grpc_call_keeps_the_alert() {
+    let (_, certificate) = self_signed("client.example");
+    let (stranger, _) = self_signed("stranger.example");
+    let address = picky_server(certificate).await;
+    let caller = grpc::Caller::of(Some(&stranger), "server.example");
+    let seen = grpc::call(&address, &caller, grpc::Call::Health(String::new())).await;
+    assert!(matches!(seen.sight, Sight::Refused(Refusal::Alert(_))), "{seen}");
+    assert!(seen.trace_id.is_some() && seen.local.is_some());
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_silence_not_a_refusal() {
+    let address = server(|tcp| async move {
+        let _held_open = tcp;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let tls = handshake(&address, &short(Hello::grpc(None, "silent.example"))).await;
+    assert!(matches!(tls.sight, Sight::Silence(_)), "{tls}");
+    let mut caller = grpc::Caller::of(None, "silent.example");
+    (caller.deadline, caller.hello.deadline) = (SHORT, SHORT);
+    let call = grpc::call(&address, &caller, grpc::Call::Health(String::new())).await;
+    assert!(matches!(call.sight, Sight::Silence(_)), "{call}");
+    let how = Login { tls: None, user: None, deadline: SHORT };
+    let nats = login(&address, &how).await;
+    assert!(matches!(nats.sight, Sight::Silence(_)), "{nats}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_is_closed_not_a_refusal() {
+    let address = server(|tcp| async move { drop(tcp) }).await;
+    let tls = handshake(&address, &Hello::grpc(None, "rude.example")).await;
+    assert!(matches!(tls.sight, Sight::Closed(_)), "{tls}");
+    let caller = grpc::Caller::of(None, "rude.example");
+    let call = grpc::call(&address, &caller, grpc::Call::Health(String::new())).await;
+    assert!(matches!(call.sight, Sight::Closed(_)), "{call}");
+    let nats = login(&address, &Login::in_the_clear()).await;
+    assert!(matches!(nats.sight, Sight::Closed(_)), "{nats}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unreachable_not_a_refusal() {
+    let address = nobody().await;
+    let tls = handshake(&address, &Hello::grpc(None, "gone.example")).await;
+    assert!(matches!(tls.sight, Sight::Unreachable(_)), "{tls}");
+    let caller = grpc::Caller::of(None, "gone.example");
+    let call = grpc::call(&address, &caller, grpc::Call::Health(String::new())).await;
+    assert!(matches!(call.sight, Sight::Unreachable(_)), "{call}");
+    let nats = login(&address, &Login::in_the_clear()).await;
+    assert!(matches!(nats.sight, Sight::Unreachable(_)), "{nats}");
+    let tcp = network::reach(&address, SHORT).await;
+    assert!(matches!(tcp.sight, Sight::Unreachable(_)), "{tcp}");
+}
+
+/// A broker that says its lines, one for each PING, and then nothing more.
+async fn scripted_broker(after_login: Vec<&'static str>) -> String {
+    server(move |mut tcp| {
+        let mut lines = after_login.clone().into_iter();
+        async move {
+            tcp.write_all(b"INFO {\"server_id\":\"TEST\"}\r\n").await.unwrap();
+
+            let mut heard = Vec::new();
+            let mut buffer = [0; 1024];
+            while let Ok(read @ 1..) = tcp.read(&mut buffer).await {
+                heard.extend_from_slice(&buffer[..read]);
+                while let Some(end) = heard.windows(6).position(|six| six == b"PING\r\n") {
+                    heard.drain(..end + 6);
+                    let Some(line) = lines.next() else { return };
+                    tcp.write_all(line.as_bytes()).await.unwrap();
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_permission_violation_that_comes_late_belongs_to_its_publish() {
+    let violation = "-ERR 'Permissions Violation for Publish to \"acme.x\"'\r\nPONG\r\n";
+    let address = scripted_broker(vec!["PONG\r\n", violation, "PONG\r\n"]).await;
+    let (_, session) = login(&address, &Login::in_the_clear()).await.split();
+    let mut session = session.unwrap();
+    let refused = session.publish("acme.x", "1").await;
+    assert!(
+        matches!(&refused.sight, Sight::Refused(Refusal::Broker(text)) if text.contains("\"acme.x\"")),
+        "{refused}"
+    );
+    let allowed = session.publish("globex.x", "1").await;
+    assert!(matches!(allowed.sight, Sight::Answered(())), "{allowed}");
+}
+
+#[tokio::test]
+async fn a_login_that_the_broker_ends_is_refused_in_its_words_or_closed_without() {
+    let address = server(|mut tcp| async move {
+        tcp.write_all(b"INFO {}\r\n").await.unwrap();
+        let mut connect = [0; 1024];
+        let _the_login = tcp.read(&mut connect).await.unwrap();
+        tcp.write_all(b"-ERR 'Authorization Violation'\r\n").await.unwrap();
+        tcp.shutdown().await.unwrap();
+        // Reading to the end keeps the kernel from resetting the connection over unread bytes.
+        let _ended = tcp.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let seen = login(&address, &Login::in_the_clear()).await;
+    let words = Refusal::Broker("Authorization Violation".to_owned());
+    assert!(matches!(&seen.sight, Sight::Refused(refusal) if *refusal == words), "{seen}");
+    let address = scripted_broker(Vec::new()).await;
+    let seen = login(&address, &Login::in_the_clear()).await;
+    assert!(matches!(seen.sight, Sight::Closed(_)), "{seen}");
+}
+
+#[tokio::test]
+async fn an_impostor_tells_a_client_that_speaks_from_one_that_refuses() {
+    let (own, _) = self_signed("impostor.example");
+    let mut impostor = Impostor::listen("127.0.0.1:0", Disguise::Grpc, &own).await.unwrap();
+    let address = impostor.address().to_string();
+    // The TLS probe accepts every server, and then speaks.
+    let hello = short(Hello::grpc(None, "impostor.example"));
+    let (seen, visit) = tokio::join!(handshake(&address, &hello), impostor.visit(Duration::from_secs(3)));
+    assert!(matches!(visit.unwrap().sight, Sight::Answered(())), "{seen}");
+}
