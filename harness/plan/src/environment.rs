@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::names::{AgentId, PeerName, TenantSlug};
 use crate::spec::{EnvironmentName, NetworkMode};
 use crate::topology::{Role, ServiceId, Subnet};
+use bulkhead_identity::{AgentId, PeerName, TenantSlug};
 
 /// The version of the format. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 1;

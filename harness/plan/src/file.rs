@@ -25,20 +25,12 @@ pub struct PlannedFile {
 impl PlannedFile {
     /// A file that anybody may read.
     pub fn public(path: impl Into<PathBuf>, contents: impl Into<Vec<u8>>) -> Self {
-        Self {
-            path: path.into(),
-            contents: FileContents::Public(contents.into()),
-            mode: PUBLIC_MODE,
-        }
+        Self { path: path.into(), contents: FileContents::Public(contents.into()), mode: PUBLIC_MODE }
     }
 
     /// A file that holds a private key.
     pub fn secret(path: impl Into<PathBuf>, contents: Zeroizing<Vec<u8>>) -> Self {
-        Self {
-            path: path.into(),
-            contents: FileContents::Secret(contents),
-            mode: SECRET_MODE,
-        }
+        Self { path: path.into(), contents: FileContents::Secret(contents), mode: SECRET_MODE }
     }
 }
 

@@ -6,14 +6,16 @@
 pub mod access;
 pub mod environment;
 pub mod file;
-pub mod names;
+pub mod pki;
 pub mod placement;
+pub mod render;
 pub mod spec;
 pub mod topology;
 mod yaml;
 
 pub use environment::EnvironmentRecord;
 pub use file::{FileContents, PlannedFile};
+pub use pki::Pki;
 pub use placement::Placement;
 pub use spec::EnvironmentSpec;
 pub use topology::{Role, Service, ServiceId, Topology};

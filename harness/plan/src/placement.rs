@@ -24,10 +24,7 @@ pub struct HostPort {
 impl HostPort {
     /// Both together.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            host: host.into(),
-            port,
-        }
+        Self { host: host.into(), port }
     }
 }
 
@@ -94,9 +91,7 @@ impl Placement {
             };
             (service.id.clone(), placement)
         };
-        Ok(Self {
-            services: topology.services().iter().map(place).collect(),
-        })
+        Ok(Self { services: topology.services().iter().map(place).collect() })
     }
 
     /// Every service as a process on loopback, with the port that `ports` gives it. `workdir` is the absolute path
@@ -111,9 +106,7 @@ impl Placement {
     ) -> Result<Self, PlacementError> {
         let place = |service: &Service| {
             let id = &service.id;
-            let port = *ports
-                .get(id)
-                .ok_or_else(|| PlacementError::NoPort(id.clone()))?;
+            let port = *ports.get(id).ok_or_else(|| PlacementError::NoPort(id.clone()))?;
             let placement = ServicePlacement {
                 address: HostPort::new("127.0.0.1", port),
                 listen: HostPort::new("127.0.0.1", port),
@@ -122,11 +115,7 @@ impl Placement {
             };
             Ok((id.clone(), placement))
         };
-        let services = topology
-            .services()
-            .iter()
-            .map(place)
-            .collect::<Result<_, _>>()?;
+        let services = topology.services().iter().map(place).collect::<Result<_, _>>()?;
         Ok(Self { services })
     }
 

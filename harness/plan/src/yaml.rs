@@ -35,24 +35,18 @@ pub struct YamlError {
 
 /// Reads one document.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
-    serde_saphyr::from_str(text).map_err(|error| YamlError {
-        position: error.location().map(position),
-        rendered: error.render(),
-    })
+    serde_saphyr::from_str(text)
+        .map_err(|error| YamlError { position: error.location().map(position), rendered: error.render() })
 }
 
 /// Writes one document.
 ///
 /// # Panics
 /// Never for the types of this crate: plain structs, sequences, strings and numbers always have a YAML form.
-#[expect(
-    clippy::expect_used,
-    reason = "a failure would be a mistake in this crate's own types"
-)]
+#[expect(clippy::expect_used, reason = "a failure would be a mistake in this crate's own types")]
 pub(crate) fn write<T: Serialize>(value: &T) -> String {
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    serde_saphyr::to_string_with_options(value, options)
-        .expect("a type of this crate has a YAML form")
+    serde_saphyr::to_string_with_options(value, options).expect("a type of this crate has a YAML form")
 }
 
 /// Where a value stands in the text that it was read from.
@@ -61,8 +55,5 @@ pub(crate) fn position_of<T>(value: &Spanned<T>) -> Position {
 }
 
 fn position(location: serde_saphyr::Location) -> Position {
-    Position {
-        line: location.line(),
-        column: location.column(),
-    }
+    Position { line: location.line(), column: location.column() }
 }

@@ -32,9 +32,7 @@ impl fmt::Display for Outcome {
 }
 
 /// By what an attempt was refused, in the words of the refusing side's own record.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DenialReason {
     /// No certificate was presented.

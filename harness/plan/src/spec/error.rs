@@ -2,7 +2,7 @@
 
 use super::{LifetimesError, MAX_AGENTS_PER_TENANT, MAX_TENANTS, MAX_TENANTS_IN_CONTAINERS};
 use super::{Position, YamlError};
-use crate::names::{AgentId, NameError, TenantSlug};
+use bulkhead_identity::{AgentId, NameError, TenantSlug};
 
 /// Why a specification is refused. Nothing has been created when this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +28,7 @@ pub enum SpecError {
         found: usize,
     },
     /// One slug twice.
-    #[error(
-        "{}tenant {slug} is there twice: remove one, or give it another slug",
-        prefix(at)
-    )]
+    #[error("{}tenant {slug} is there twice: remove one, or give it another slug", prefix(at))]
     DuplicateTenant {
         /// Which.
         slug: TenantSlug,
@@ -39,10 +36,7 @@ pub enum SpecError {
         at: Option<Position>,
     },
     /// One agent twice in one tenant.
-    #[error(
-        "{}tenant {tenant} has agent {agent} twice: remove one, or give it another name",
-        prefix(at)
-    )]
+    #[error("{}tenant {tenant} has agent {agent} twice: remove one, or give it another name", prefix(at))]
     DuplicateAgent {
         /// Which.
         agent: AgentId,
@@ -65,6 +59,5 @@ pub enum SpecError {
 }
 
 fn prefix(at: &Option<Position>) -> String {
-    at.map(|position| format!("{position}: "))
-        .unwrap_or_default()
+    at.map(|position| format!("{position}: ")).unwrap_or_default()
 }

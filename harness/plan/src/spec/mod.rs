@@ -14,8 +14,8 @@ pub use error::SpecError;
 pub use name::{EnvironmentName, EnvironmentNameError};
 pub use settings::{ImageOverrides, Lifetimes, LifetimesError, NetworkMode, Ports};
 
-use crate::names::{AgentId, NameError, TenantSlug};
 use crate::topology::Subnet;
+use bulkhead_identity::{AgentId, NameError, TenantSlug};
 
 /// The most tenants that any environment has. A certificate hierarchy and the process backend carry this many.
 pub const MAX_TENANTS: usize = 1000;
@@ -87,20 +87,12 @@ impl EnvironmentSpec {
         agents_per_tenant: usize,
     ) -> Result<Self, SpecError> {
         check_tenant_count(tenants)?;
-        let slugs = (1..=tenants)
-            .map(familiar_slug)
-            .collect::<Result<Vec<_>, _>>()?;
+        let slugs = (1..=tenants).map(familiar_slug).collect::<Result<Vec<_>, _>>()?;
         if let Some(first) = slugs.first() {
             check_agent_count(first, agents_per_tenant)?;
         }
         let agents = familiar_agents(agents_per_tenant)?;
-        let tenants = slugs
-            .into_iter()
-            .map(|slug| TenantSpec {
-                slug,
-                agents: agents.clone(),
-            })
-            .collect();
+        let tenants = slugs.into_iter().map(|slug| TenantSpec { slug, agents: agents.clone() }).collect();
         Self::new(name, tenants)
     }
 
@@ -157,9 +149,7 @@ fn familiar_slug(number: usize) -> Result<TenantSlug, NameError> {
 
 /// `agent-001.p1`, `agent-002.p1` and so on: the agents of a tenant of which only their number is known.
 fn familiar_agents(count: usize) -> Result<Vec<AgentId>, NameError> {
-    (1..=count)
-        .map(|number| format!("agent-{number:03}.p1").parse())
-        .collect()
+    (1..=count).map(|number| format!("agent-{number:03}.p1").parse()).collect()
 }
 
 fn check_tenants(tenants: &[TenantSpec]) -> Result<(), SpecError> {
@@ -167,10 +157,7 @@ fn check_tenants(tenants: &[TenantSpec]) -> Result<(), SpecError> {
     let mut slugs = BTreeSet::new();
     for tenant in tenants {
         if !slugs.insert(&tenant.slug) {
-            return Err(SpecError::DuplicateTenant {
-                slug: tenant.slug.clone(),
-                at: None,
-            });
+            return Err(SpecError::DuplicateTenant { slug: tenant.slug.clone(), at: None });
         }
         check_agent_count(&tenant.slug, tenant.agents.len())?;
         let mut agents = BTreeSet::new();
@@ -186,20 +173,13 @@ fn check_tenants(tenants: &[TenantSpec]) -> Result<(), SpecError> {
 }
 
 fn check_tenant_count(found: usize) -> Result<(), SpecError> {
-    if (1..=MAX_TENANTS).contains(&found) {
-        Ok(())
-    } else {
-        Err(SpecError::TenantCount { found })
-    }
+    if (1..=MAX_TENANTS).contains(&found) { Ok(()) } else { Err(SpecError::TenantCount { found }) }
 }
 
 fn check_agent_count(tenant: &TenantSlug, found: usize) -> Result<(), SpecError> {
     if (1..=MAX_AGENTS_PER_TENANT).contains(&found) {
         Ok(())
     } else {
-        Err(SpecError::AgentCount {
-            tenant: tenant.clone(),
-            found,
-        })
+        Err(SpecError::AgentCount { tenant: tenant.clone(), found })
     }
 }

@@ -31,11 +31,7 @@ impl FromStr for EnvironmentName {
             && !text.ends_with('-')
             && !text.contains("--")
             && text.bytes().all(allowed);
-        if well_formed {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(EnvironmentNameError(text.to_owned()))
-        }
+        if well_formed { Ok(Self(text.to_owned())) } else { Err(EnvironmentNameError(text.to_owned())) }
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::{
-    EnvironmentName, EnvironmentSpec, ImageOverrides, Lifetimes, NetworkMode, Ports, SpecError,
-    TenantSpec, familiar_agents,
+    EnvironmentName, EnvironmentSpec, ImageOverrides, Lifetimes, NetworkMode, Ports, SpecError, TenantSpec,
+    familiar_agents,
 };
-use crate::names::{AgentId, TenantSlug};
 use crate::topology::Subnet;
 use crate::yaml::{self, Spanned};
+use bulkhead_identity::{AgentId, TenantSlug};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,18 +41,11 @@ struct WrittenTenant {
 pub(super) fn from_yaml(text: &str) -> Result<EnvironmentSpec, SpecError> {
     let written: WrittenSpec = yaml::read(text)?;
     refuse_duplicates(&written.tenants)?;
-    let tenants = written
-        .tenants
-        .into_iter()
-        .map(tenant)
-        .collect::<Result<_, _>>()?;
+    let tenants = written.tenants.into_iter().map(tenant).collect::<Result<_, _>>()?;
     let mut spec = EnvironmentSpec::new(written.name, tenants)?;
     if let Some(lifetimes) = written.lifetimes {
         let at = Some(yaml::position_of(&lifetimes));
-        spec.lifetimes = lifetimes
-            .value
-            .checked()
-            .map_err(|error| SpecError::Lifetimes { error, at })?;
+        spec.lifetimes = lifetimes.value.checked().map_err(|error| SpecError::Lifetimes { error, at })?;
     }
     spec.network = written.network;
     spec.subnets = written.subnets;
@@ -66,10 +59,7 @@ fn tenant(written: WrittenTenant) -> Result<TenantSpec, SpecError> {
         Some(agents) => agents.into_iter().map(|agent| agent.value).collect(),
         None => familiar_agents(1)?,
     };
-    Ok(TenantSpec {
-        slug: written.slug.value,
-        agents,
-    })
+    Ok(TenantSpec { slug: written.slug.value, agents })
 }
 
 fn refuse_duplicates(tenants: &[WrittenTenant]) -> Result<(), SpecError> {
@@ -78,18 +68,10 @@ fn refuse_duplicates(tenants: &[WrittenTenant]) -> Result<(), SpecError> {
         let slug = &tenant.slug;
         if !slugs.insert(&slug.value) {
             let at = Some(yaml::position_of(slug));
-            return Err(SpecError::DuplicateTenant {
-                slug: slug.value.clone(),
-                at,
-            });
+            return Err(SpecError::DuplicateTenant { slug: slug.value.clone(), at });
         }
         let mut seen = BTreeSet::new();
-        if let Some(agent) = tenant
-            .agents
-            .iter()
-            .flatten()
-            .find(|agent| !seen.insert(&agent.value))
-        {
+        if let Some(agent) = tenant.agents.iter().flatten().find(|agent| !seen.insert(&agent.value)) {
             return Err(SpecError::DuplicateAgent {
                 agent: agent.value.clone(),
                 tenant: slug.value.clone(),

@@ -35,9 +35,7 @@ impl FromStr for NetworkMode {
         match text {
             "per-tenant" => Ok(Self::PerTenant),
             "flat" => Ok(Self::Flat),
-            other => Err(format!(
-                "{other:?} is no network mode: use per-tenant or flat"
-            )),
+            other => Err(format!("{other:?} is no network mode: use per-tenant or flat")),
         }
     }
 }
@@ -134,35 +132,21 @@ const fn non_zero(number: u32) -> NonZeroU32 {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self {
-            root_days: non_zero(3650),
-            authority_days: non_zero(3650),
-            leaf_hours: non_zero(24 * 365),
-        }
+        Self { root_days: non_zero(3650), authority_days: non_zero(3650), leaf_hours: non_zero(24 * 365) }
     }
 }
 
 impl Lifetimes {
     pub(super) fn checked(self) -> Result<Self, LifetimesError> {
-        let Self {
-            root_days,
-            authority_days,
-            leaf_hours,
-        } = self;
+        let Self { root_days, authority_days, leaf_hours } = self;
         if root_days.get() > MAX_DAYS {
             return Err(LifetimesError::TooLong(root_days));
         }
         if authority_days > root_days {
-            return Err(LifetimesError::AuthorityOutlivesRoot {
-                root_days,
-                authority_days,
-            });
+            return Err(LifetimesError::AuthorityOutlivesRoot { root_days, authority_days });
         }
         if self.leaf() > self.authority() {
-            return Err(LifetimesError::LeafOutlivesAuthority {
-                authority_days,
-                leaf_hours,
-            });
+            return Err(LifetimesError::LeafOutlivesAuthority { authority_days, leaf_hours });
         }
         Ok(self)
     }

@@ -10,8 +10,8 @@ pub use service::{
 };
 pub use subnet::{Subnet, SubnetError};
 
-use crate::names::TenantSlug;
 use crate::spec::{EnvironmentSpec, NetworkMode, TenantSpec};
+use bulkhead_identity::TenantSlug;
 use subnet::Carver;
 
 /// How long the prefix of a derived base is: room for 2,048 of the smallest networks.
@@ -59,11 +59,7 @@ impl Topology {
     /// # Errors
     /// When the base has no room for every tenant's network.
     pub fn new(spec: &EnvironmentSpec) -> Result<Self, TopologyError> {
-        Self::with_base(
-            spec,
-            spec.subnets
-                .unwrap_or_else(|| derived_base(spec.name.as_ref(), 0)),
-        )
+        Self::with_base(spec, spec.subnets.unwrap_or_else(|| derived_base(spec.name.as_ref(), 0)))
     }
 
     /// The same with networks carved from `base`, whatever the specification says.
@@ -76,11 +72,7 @@ impl Topology {
             NetworkMode::Flat => one_network(spec, base)?,
         };
         let services = services(spec);
-        Ok(Self {
-            spec: spec.clone(),
-            networks,
-            services,
-        })
+        Ok(Self { spec: spec.clone(), networks, services })
     }
 
     /// A base to carve from for `attempt` 0, 1, 2…: the runtime takes the next when an existing network is in the
@@ -129,9 +121,7 @@ impl Topology {
 
     /// The agents of one tenant.
     pub fn agents_of(&self, tenant: &TenantSlug) -> impl Iterator<Item = &Service> {
-        self.services
-            .iter()
-            .filter(move |service| service.tenant.as_ref() == Some(tenant))
+        self.services.iter().filter(move |service| service.tenant.as_ref() == Some(tenant))
     }
 }
 
@@ -139,11 +129,7 @@ fn services(spec: &EnvironmentSpec) -> Vec<Service> {
     let networks: Vec<NetworkName> = match spec.network {
         NetworkMode::Flat => vec![NetworkName::Shared],
         NetworkMode::PerTenant => std::iter::once(NetworkName::Platform)
-            .chain(
-                spec.tenants()
-                    .iter()
-                    .map(|tenant| NetworkName::Tenant(tenant.slug.clone())),
-            )
+            .chain(spec.tenants().iter().map(|tenant| NetworkName::Tenant(tenant.slug.clone())))
             .collect(),
     };
     let mut services = vec![Service::nats(networks.clone()), Service::poller(networks)];
@@ -162,42 +148,26 @@ fn network_per_tenant(spec: &EnvironmentSpec, base: Subnet) -> Result<Vec<Networ
     let mut carver = Carver::new(base);
     let mut carve = |name: NetworkName, hosts: usize, placed: usize| {
         let subnet = carver.carve(hosts);
-        subnet
-            .map(|subnet| Network { name, subnet })
-            .ok_or(TopologyError::SubnetsExhausted {
-                base,
-                placed,
-                tenants: spec.tenants().len(),
-            })
+        subnet.map(|subnet| Network { name, subnet }).ok_or(TopologyError::SubnetsExhausted {
+            base,
+            placed,
+            tenants: spec.tenants().len(),
+        })
     };
     let mut networks = vec![carve(NetworkName::Platform, PLATFORM_HOSTS, 0)?];
     for (placed, tenant) in spec.tenants().iter().enumerate() {
         let hosts = tenant.agents.len() + PLATFORM_HOSTS;
-        networks.push(carve(
-            NetworkName::Tenant(tenant.slug.clone()),
-            hosts,
-            placed,
-        )?);
+        networks.push(carve(NetworkName::Tenant(tenant.slug.clone()), hosts, placed)?);
     }
     Ok(networks)
 }
 
 fn one_network(spec: &EnvironmentSpec, base: Subnet) -> Result<Vec<Network>, TopologyError> {
-    let agents: usize = spec
-        .tenants()
-        .iter()
-        .map(|tenant| tenant.agents.len())
-        .sum();
+    let agents: usize = spec.tenants().iter().map(|tenant| tenant.agents.len()).sum();
     let subnet = Carver::new(base).carve(agents + PLATFORM_HOSTS);
-    let subnet = subnet.ok_or(TopologyError::SubnetsExhausted {
-        base,
-        placed: 0,
-        tenants: spec.tenants().len(),
-    })?;
-    Ok(vec![Network {
-        name: NetworkName::Shared,
-        subnet,
-    }])
+    let subnet =
+        subnet.ok_or(TopologyError::SubnetsExhausted { base, placed: 0, tenants: spec.tenants().len() })?;
+    Ok(vec![Network { name: NetworkName::Shared, subnet }])
 }
 
 /// NATS and the poller are on every network; a third address is left for a probe.
@@ -206,9 +176,8 @@ const PLATFORM_HOSTS: usize = 3;
 /// One of the 128 networks of /17 in 10.64.0.0/10, by a hash (FNV-1a) of the environment's name, so that two
 /// environments on one machine seldom meet.
 fn derived_base(name: &str, attempt: u32) -> Subnet {
-    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash =
+        name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let index = (hash ^ (hash >> 16)).wrapping_add(attempt) % 128;
     let start = u32::from(Ipv4Addr::new(10, 64, 0, 0)) + (index << (32 - u32::from(BASE_PREFIX)));
     Subnet::containing(Ipv4Addr::from(start), BASE_PREFIX)

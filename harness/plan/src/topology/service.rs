@@ -6,7 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{AgentId, NameError, PeerName, PlatformName, TenantName, TenantSlug};
+use bulkhead_identity::{AgentId, NameError, PeerName, PlatformName, TenantName, TenantSlug};
 
 /// Where NATS listens.
 pub const NATS_PORT: u16 = 4222;
@@ -16,9 +16,7 @@ pub const AGENT_PORT: u16 = 50051;
 pub const POLLER_PORT: u16 = 50052;
 
 /// What a service does.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// The message broker.
@@ -91,19 +89,14 @@ impl FromStr for ServiceId {
     type Err = ServiceIdError;
 
     fn from_str(text: &str) -> Result<Self, ServiceIdError> {
-        let error = |name| ServiceIdError {
-            given: text.to_owned(),
-            name,
-        };
+        let error = |name| ServiceIdError { given: text.to_owned(), name };
         match text {
             "nats" => return Ok(Self::Nats),
             "poller" => return Ok(Self::Poller),
             _ => {}
         }
-        let (tenant, agent) = text
-            .strip_prefix("tenants/")
-            .and_then(|rest| rest.split_once('/'))
-            .ok_or_else(|| error(None))?;
+        let (tenant, agent) =
+            text.strip_prefix("tenants/").and_then(|rest| rest.split_once('/')).ok_or_else(|| error(None))?;
         Ok(Self::Agent {
             tenant: tenant.parse().map_err(|name| error(Some(name)))?,
             agent: agent.parse().map_err(|name| error(Some(name)))?,
@@ -188,10 +181,7 @@ impl Service {
 
     pub(super) fn agent(tenant: &TenantSlug, agent: &AgentId, network: NetworkName) -> Self {
         Self {
-            id: ServiceId::Agent {
-                tenant: tenant.clone(),
-                agent: agent.clone(),
-            },
+            id: ServiceId::Agent { tenant: tenant.clone(), agent: agent.clone() },
             role: Role::Agent,
             name: agent_name(tenant, agent),
             tenant: Some(tenant.clone()),

@@ -39,10 +39,7 @@ impl Subnet {
     /// The network that holds `address`, `prefix_length` bits (at most 32) long.
     pub fn containing(address: Ipv4Addr, prefix_length: u8) -> Self {
         let prefix_length = prefix_length.min(32);
-        Self {
-            address: Ipv4Addr::from(u32::from(address) & mask(prefix_length)),
-            prefix_length,
-        }
+        Self { address: Ipv4Addr::from(u32::from(address) & mask(prefix_length)), prefix_length }
     }
 
     /// The first address, which names the network.
@@ -100,10 +97,7 @@ impl Carver {
     /// The next network with room for `hosts` containers beside its gateway, or `None` when the base is used up.
     pub(crate) fn carve(&mut self, hosts: usize) -> Option<Subnet> {
         // The network's own address, the broadcast address and the engine's gateway are taken.
-        let needed = u64::try_from(hosts)
-            .ok()?
-            .checked_add(3)?
-            .checked_next_power_of_two()?;
+        let needed = u64::try_from(hosts).ok()?.checked_add(3)?.checked_next_power_of_two()?;
         let size = needed.max(1 << (32 - LONGEST_PREFIX));
         let start = self.next.checked_next_multiple_of(size)?;
         let end = start.checked_add(size)?;
@@ -118,9 +112,7 @@ impl Carver {
 }
 
 fn mask(prefix_length: u8) -> u32 {
-    u32::MAX
-        .checked_shl(32 - u32::from(prefix_length))
-        .unwrap_or(0)
+    u32::MAX.checked_shl(32 - u32::from(prefix_length)).unwrap_or(0)
 }
 
 impl fmt::Display for Subnet {
@@ -142,10 +134,7 @@ impl FromStr for Subnet {
         }
         let subnet = Self::containing(address, length);
         if subnet.address != address {
-            return Err(SubnetError::HostBits {
-                given: text.to_owned(),
-                network: subnet,
-            });
+            return Err(SubnetError::HostBits { given: text.to_owned(), network: subnet });
         }
         if !subnet.is_private() {
             return Err(SubnetError::NotPrivate(subnet));

@@ -1,0 +1,152 @@
+//! The certificate hierarchy: a root, below it one authority for the platform and one per tenant, below those one leaf
+//! per service and one for the administrator.
+//!
+//! Certificates that are there and still what they should be are kept; everything else is made anew, with a
+//! [`Notice`] that says why. Files that belong to somebody else are never overwritten.
+
+mod error;
+mod existing;
+mod issue;
+mod keys;
+mod names;
+mod profile;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bulkhead_identity::{AuthorityName, PeerName, PlatformName};
+use time::OffsetDateTime;
+
+pub use error::{Action, Notice, PkiError, RenewalReason, UnreadableFile};
+pub use existing::ExistingCertificates;
+pub use issue::{KeyedCertificate, SecretPem};
+pub use keys::{KeyError, KeySource, PrivateKey, Serial, SystemKeys};
+pub use names::CertificatePaths;
+
+use crate::file::PlannedFile;
+use crate::topology::Topology;
+use issue::{Office, Signer};
+
+/// The platform's identities: two services, and the administrator, who is a person with tools.
+const PLATFORM_LEAVES: [PlatformName; 3] = [PlatformName::Nats, PlatformName::Poller, PlatformName::Admin];
+
+/// Every certificate of one environment, with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pki {
+    authorities: BTreeMap<AuthorityName, KeyedCertificate>,
+    leaves: BTreeMap<PeerName, KeyedCertificate>,
+    notices: Vec<Notice>,
+}
+
+/// The certificates of a topology at the moment `now`.
+///
+/// # Errors
+/// When a file in `existing` is corrupt or somebody else's (see [`PkiError`]; nothing has been changed then), or
+/// when `keys` fails.
+pub fn plan(
+    topology: &Topology,
+    keys: &mut dyn KeySource,
+    now: OffsetDateTime,
+    existing: &ExistingCertificates,
+) -> Result<Pki, PkiError> {
+    let lifetimes = topology.spec().lifetimes();
+    let mut office = Office { keys, now, existing, lifetimes, notices: Vec::new() };
+    let mut authorities = BTreeMap::new();
+    let mut leaves = BTreeMap::new();
+
+    let (root, certificate) = office.authority(&AuthorityName::Root, Signer::Itself)?;
+    authorities.insert(AuthorityName::Root, certificate);
+    let mut below = |name: AuthorityName, members: &mut dyn Iterator<Item = PeerName>| {
+        let (authority, certificate) = office.authority(&name, Signer::Authority(&root))?;
+        authorities.insert(name, certificate);
+        for member in members {
+            let leaf = office.leaf(&member, &authority)?;
+            leaves.insert(member, leaf);
+        }
+        Ok(())
+    };
+    below(AuthorityName::Platform, &mut PLATFORM_LEAVES.into_iter().map(PeerName::Platform))?;
+    for tenant in topology.tenants() {
+        let members = tenant.agents.iter().map(|agent| PeerName::Tenant(agent.of_tenant(&tenant.slug)));
+        below(AuthorityName::Tenant(tenant.slug.clone()), &mut { members })?;
+    }
+    let notices = office.notices;
+    Ok(Pki { authorities, leaves, notices })
+}
+
+/// The files that [`plan`] wants to know about, relative to the state directory.
+pub fn paths(topology: &Topology) -> Vec<PathBuf> {
+    let mut certificates = vec![
+        CertificatePaths::of_authority(&AuthorityName::Root),
+        CertificatePaths::of_authority(&AuthorityName::Platform),
+    ];
+    let platform = PLATFORM_LEAVES.into_iter().map(PeerName::Platform);
+    certificates.extend(platform.map(|name| CertificatePaths::of_leaf(&name)));
+    for tenant in topology.tenants() {
+        let authority = AuthorityName::Tenant(tenant.slug.clone());
+        certificates.push(CertificatePaths::of_authority(&authority));
+        let agents = topology.agents_of(&tenant.slug);
+        certificates.extend(agents.map(|agent| CertificatePaths::of_leaf(&agent.name)));
+    }
+    certificates.into_iter().flat_map(|paths| [paths.certificate, paths.key]).collect()
+}
+
+impl Pki {
+    /// A certificate authority.
+    pub fn authority(&self, name: &AuthorityName) -> Option<&KeyedCertificate> {
+        self.authorities.get(name)
+    }
+
+    /// A service's or the administrator's certificate.
+    pub fn leaf(&self, name: &PeerName) -> Option<&KeyedCertificate> {
+        self.leaves.get(name)
+    }
+
+    /// The certificate authorities, by name.
+    pub fn authorities(&self) -> impl Iterator<Item = (&AuthorityName, &KeyedCertificate)> {
+        self.authorities.iter()
+    }
+
+    /// The leaves, by name.
+    pub fn leaves(&self) -> impl Iterator<Item = (&PeerName, &KeyedCertificate)> {
+        self.leaves.iter()
+    }
+
+    /// What was done about each certificate, in the order in which they were looked at.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// The leaf and its authority, which is what the peer in a handshake is sent.
+    pub fn chain_pem(&self, name: &PeerName) -> Option<String> {
+        let leaf = self.leaf(name)?;
+        let authority = self.authority(&AuthorityName::responsible_for(name))?;
+        Some(format!("{}{}", leaf.pem, authority.pem))
+    }
+
+    /// Everything below `certs/`.
+    pub fn files(&self) -> Vec<PlannedFile> {
+        let mut files = Vec::new();
+        let root = self.authority(&AuthorityName::Root).map_or("", |root| root.pem.as_str());
+        for (name, certificate) in &self.authorities {
+            let chain = format!("{}{root}", certificate.pem);
+            files_of(CertificatePaths::of_authority(name), certificate, chain, &mut files);
+        }
+        for (name, certificate) in &self.leaves {
+            let chain = self.chain_pem(name).unwrap_or_default();
+            files_of(CertificatePaths::of_leaf(name), certificate, chain, &mut files);
+        }
+        files
+    }
+}
+
+fn files_of(
+    paths: CertificatePaths,
+    certificate: &KeyedCertificate,
+    chain: String,
+    files: &mut Vec<PlannedFile>,
+) {
+    files.push(PlannedFile::public(paths.certificate, certificate.pem.as_str()));
+    files.push(PlannedFile::secret(paths.key, certificate.key_pem.0.clone()));
+    files.extend(paths.chain.map(|path| PlannedFile::public(path, chain)));
+}

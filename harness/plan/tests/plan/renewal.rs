@@ -1,0 +1,218 @@
+//! Certificates that are there already: kept, renewed for a reason, or refused.
+
+use std::path::Path;
+
+use bulkhead_plan::pki::{
+    self, Action, ExistingCertificates, Pki, PkiError, RenewalReason, SystemKeys, UnreadableFile,
+};
+use bulkhead_plan::{EnvironmentSpec, PlannedFile, Topology};
+use time::{Duration, OffsetDateTime};
+
+use crate::support::{self, NOW, as_existing, new_pki};
+
+const AGENT: &str = "certs/tenants/acme/components/agent-001.p1.pem";
+const AGENT_KEY: &str = "certs/tenants/acme/components/agent-001.p1-key.pem";
+const ACME: &str = "certs/tenants/acme/ca.pem";
+const GLOBEX_AGENT: &str = "certs/tenants/globex/components/agent-001.p1.pem";
+
+fn topology() -> Topology {
+    Topology::new(&support::spec_of(&["acme", "globex"])).unwrap()
+}
+
+fn again(topology: &Topology, now: OffsetDateTime, existing: &ExistingCertificates) -> Result<Pki, PkiError> {
+    pki::plan(topology, &mut SystemKeys::new(), now, existing)
+}
+
+fn action<'a>(pki: &'a Pki, path: &str) -> &'a Action {
+    let notice = pki.notices().iter().find(|notice| notice.path == Path::new(path));
+    &notice.unwrap_or_else(|| panic!("nothing is said about {path}")).action
+}
+
+fn contents(files: &[PlannedFile], path: &str) -> Vec<u8> {
+    let file = files.iter().find(|file| file.path == Path::new(path));
+    file.unwrap_or_else(|| panic!("{path} is not planned")).contents.as_bytes().to_vec()
+}
+
+/// The existing files with one of them replaced, or removed.
+fn changed(files: &[PlannedFile], path: &str, with: Option<&[u8]>) -> ExistingCertificates {
+    let mut existing = ExistingCertificates::none();
+    for file in files.iter().filter(|file| file.path != Path::new(path)) {
+        existing.insert(file.path.clone(), file.contents.as_bytes());
+    }
+    if let Some(with) = with {
+        existing.insert(path, with);
+    }
+    existing
+}
+
+#[test]
+fn what_is_valid_is_kept_byte_for_byte() {
+    let topology = topology();
+    let first = new_pki(&topology);
+    let later = NOW + Duration::days(200);
+    let second = again(&topology, later, &as_existing(&first.files())).unwrap();
+    assert!(second.notices().iter().all(|notice| notice.action == Action::Kept), "{:?}", second.notices());
+    assert_eq!(first.files(), second.files());
+}
+
+#[test]
+fn a_new_tenant_changes_nobody_elses_certificates() {
+    let first = new_pki(&topology());
+    let more = Topology::new(&support::spec_of(&["acme2", "acme", "globex"])).unwrap();
+    let second = again(&more, NOW, &as_existing(&first.files())).unwrap();
+    let files = second.files();
+    assert!(first.files().iter().all(|file| files.contains(file)));
+    assert_eq!(*action(&second, "certs/tenants/acme2/ca.pem"), Action::Issued);
+}
+
+#[test]
+fn what_expires_within_a_third_of_its_life_is_renewed() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let year = Duration::days(365);
+    let expires = NOW + year;
+    let third = (year + Duration::minutes(10)) / 3;
+    let kept = again(&topology, expires - third - Duration::seconds(1), &as_existing(&files)).unwrap();
+    assert_eq!(*action(&kept, AGENT), Action::Kept);
+    let renewed = again(&topology, expires - third + Duration::seconds(1), &as_existing(&files)).unwrap();
+    assert_eq!(*action(&renewed, AGENT), Action::Renewed(RenewalReason::Expiring { at: expires }));
+    assert_eq!(*action(&renewed, ACME), Action::Kept, "an authority lives longer");
+}
+
+#[test]
+fn what_has_expired_or_is_not_yet_valid_is_renewed_with_a_notice() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let expires = NOW + Duration::days(365);
+    let renewed = again(&topology, expires + Duration::seconds(1), &as_existing(&files)).unwrap();
+    assert_eq!(*action(&renewed, AGENT), Action::Renewed(RenewalReason::Expired { at: expires }));
+    let notice = renewed.notices().iter().find(|notice| notice.path == Path::new(AGENT)).unwrap();
+    assert_eq!(notice.to_string(), format!("{AGENT}: renewed, because it expired at 2027-11-23T12:00:00Z"));
+    let early = again(&topology, NOW - Duration::hours(1), &as_existing(&files)).unwrap();
+    let from = NOW - Duration::minutes(10);
+    assert_eq!(*action(&early, AGENT), Action::Renewed(RenewalReason::NotYetValid { from }));
+}
+
+#[test]
+fn a_renewed_authority_has_a_new_key_a_new_generation_and_new_leaves() {
+    let topology = topology();
+    let first = new_pki(&topology);
+    let existing = changed(&first.files(), "certs/tenants/acme/ca-key.pem", None);
+    let second = again(&topology, NOW, &existing).unwrap();
+    assert_eq!(*action(&second, ACME), Action::Renewed(RenewalReason::KeyMissing));
+    assert_eq!(*action(&second, AGENT), Action::Renewed(RenewalReason::IssuerChanged));
+    assert_eq!(*action(&second, GLOBEX_AGENT), Action::Kept, "another tenant's certificates are not touched");
+    let acme = "tenant-acme.ca.serviceradar".parse().unwrap();
+    let der = &second.authority(&acme).unwrap().der;
+    let (_, authority) = x509_parser::parse_x509_certificate(der).unwrap();
+    assert_eq!(authority.subject().to_string(), "CN=tenant-acme.ca.serviceradar, OU=G2");
+    let third = again(&topology, NOW, &as_existing(&second.files())).unwrap();
+    assert_eq!(third.files(), second.files(), "and it is kept from then on");
+}
+
+#[test]
+fn keys_and_lifetimes_that_do_not_fit_are_renewed() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let others = contents(&files, "certs/tenants/globex/components/agent-001.p1-key.pem");
+    let mismatch = again(&topology, NOW, &changed(&files, AGENT_KEY, Some(&others))).unwrap();
+    assert_eq!(*action(&mismatch, AGENT), Action::Renewed(RenewalReason::KeyMismatch));
+    let orphan = again(&topology, NOW, &changed(&files, AGENT, None)).unwrap();
+    assert_eq!(*action(&orphan, AGENT), Action::Renewed(RenewalReason::CertificateMissing));
+
+    let text = "name: test\ntenants: [{ slug: acme }, { slug: globex }]\nlifetimes: { leaf_hours: 2 }\n";
+    let shorter = Topology::new(&EnvironmentSpec::from_yaml(text).unwrap()).unwrap();
+    let shorter = again(&shorter, NOW, &as_existing(&files)).unwrap();
+    assert_eq!(*action(&shorter, AGENT), Action::Renewed(RenewalReason::LifetimeChanged));
+    assert_eq!(*action(&shorter, ACME), Action::Kept);
+}
+
+#[test]
+fn other_names_in_a_certificate_of_ours_are_not_kept() {
+    // As an earlier version might have issued it: the same subject and key, one more name.
+    let topology = topology();
+    let first = new_pki(&topology);
+    let files = first.files();
+    let pem = |path: &str| String::from_utf8(contents(&files, path)).unwrap();
+    let key = rcgen::KeyPair::from_pem(&pem(AGENT_KEY)).unwrap();
+    let authority_key = rcgen::KeyPair::from_pem(&pem("certs/tenants/acme/ca-key.pem")).unwrap();
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&pem(ACME), authority_key).unwrap();
+    let names = ["agent-001.p1.acme.serviceradar", "agent.acme.serviceradar"].map(str::to_owned);
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "agent-001.p1.acme.serviceradar");
+    params.not_before = NOW - Duration::minutes(10);
+    params.not_after = NOW + Duration::days(365);
+    let other = params.signed_by(&key, &issuer).unwrap().pem();
+    let renewed = again(&topology, NOW, &changed(&files, AGENT, Some(other.as_bytes()))).unwrap();
+    assert_eq!(*action(&renewed, AGENT), Action::Renewed(RenewalReason::ContentsChanged));
+}
+
+#[test]
+fn a_certificate_of_somebody_else_is_refused_by_name() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let globex = contents(&files, GLOBEX_AGENT);
+    let error = again(&topology, NOW, &changed(&files, AGENT, Some(&globex))).unwrap_err();
+    assert!(matches!(error, PkiError::Foreign { .. }), "{error:?}");
+    let text = error.to_string();
+    for part in [AGENT, "agent-001.p1.globex.serviceradar", "agent-001.p1.acme.serviceradar", "move it away"]
+    {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+
+    let platform = String::from_utf8(contents(&files, "certs/platform/ca.pem")).unwrap();
+    let key = String::from_utf8(contents(&files, "certs/platform/ca-key.pem")).unwrap();
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&platform, rcgen::KeyPair::from_pem(&key).unwrap()).unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "agent-001.p1.acme.serviceradar");
+    let minted = params.signed_by(&rcgen::KeyPair::generate().unwrap(), &issuer).unwrap().pem();
+    let error = again(&topology, NOW, &changed(&files, AGENT, Some(minted.as_bytes()))).unwrap_err();
+    assert!(matches!(error, PkiError::ForeignIssuer { .. }), "{error:?}");
+    assert!(error.to_string().contains("platform.ca.serviceradar"), "{error}");
+}
+
+#[test]
+fn corrupt_files_are_refused_by_name() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let agent = contents(&files, AGENT);
+    let two = [agent.clone(), agent.clone()].concat();
+    let cases: [(&str, &[u8], UnreadableFile); 6] = [
+        (AGENT, b"", UnreadableFile::NoCertificate),
+        (AGENT, &agent[..agent.len() / 2], UnreadableFile::NoCertificate),
+        (AGENT, b"\xff\xfe", UnreadableFile::NoCertificate),
+        (AGENT, &two, UnreadableFile::NoCertificate),
+        (AGENT_KEY, b"hello", UnreadableFile::NoKey),
+        (AGENT_KEY, &agent, UnreadableFile::NoKey),
+    ];
+    for (path, with, expected) in cases {
+        let error = again(&topology, NOW, &changed(&files, path, Some(with))).unwrap_err();
+        assert!(error.to_string().contains(path) && error.to_string().contains("delete"), "{error}");
+        assert!(matches!(error, PkiError::Unreadable { problem, .. } if problem == expected), "{error:?}");
+    }
+}
+
+#[test]
+fn a_root_whose_signature_does_not_verify_is_refused() {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let root = String::from_utf8(contents(&files, "certs/root.pem")).unwrap();
+    let key = rcgen::KeyPair::from_pem(&String::from_utf8(contents(&files, "certs/root-key.pem")).unwrap())
+        .unwrap();
+    // The same certificate signed by another key: its own key is no longer the signer.
+    let other = rcgen::Issuer::from_ca_cert_pem(&root, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "root.ca.serviceradar");
+    params.distinguished_name.push(rcgen::DnType::OrganizationalUnitName, "G1");
+    let forged = params.signed_by(&key, &other).unwrap().pem();
+    assert!(CertificateDer::from_pem_slice(forged.as_bytes()).is_ok());
+    let error =
+        again(&topology, NOW, &changed(&files, "certs/root.pem", Some(forged.as_bytes()))).unwrap_err();
+    let problem = UnreadableFile::BadSelfSignature;
+    assert!(matches!(&error, PkiError::Unreadable { problem: found, .. } if *found == problem), "{error:?}");
+}
