@@ -53,8 +53,19 @@ impl Outbox {
     /// runtime lives.
     #[must_use]
     pub fn start(link: &Link, capacity: usize) -> Self {
+        Self::start_prepared(link, capacity, || std::future::ready(true))
+    }
+
+    /// The same, and on each new connection nothing is sent before `prepare` has succeeded, e.g. in making sure
+    /// that the stream is there which is to keep the messages. It is called again until it does.
+    #[must_use]
+    pub fn start_prepared<P, F>(link: &Link, capacity: usize, prepare: P) -> Self
+    where
+        P: Fn() -> F + Send + 'static,
+        F: Future<Output = bool> + Send + 'static,
+    {
         let outbox = Self::new(capacity);
-        tokio::spawn(outbox.clone().deliver(link.clone()));
+        tokio::spawn(outbox.clone().deliver(link.clone(), prepare));
         outbox
     }
 
@@ -99,20 +110,36 @@ impl Outbox {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn deliver(self, link: Link) {
+    async fn deliver<P, F>(self, link: Link, prepare: P)
+    where
+        P: Fn() -> F,
+        F: Future<Output = bool>,
+    {
         let mut status = self.status.subscribe();
         let mut connected = link.connected();
         let Some(mut barrier) = Barrier::new(&link).await else { return };
+        let mut prepared = None;
         loop {
             // Both senders live as long as the process; an error means that it is ending.
-            if status.wait_for(|status| status.pending > 0).await.is_err()
-                || connected.wait_for(|connected| *connected).await.is_err()
-            {
+            if connected.wait_for(|connected| *connected).await.is_err() {
                 return;
+            }
+            let connection = link.connection_count();
+            if prepared != Some(connection) {
+                if prepare().await {
+                    prepared = Some(connection);
+                } else {
+                    tokio::time::sleep(RETRY).await;
+                }
+                continue;
+            }
+            tokio::select! {
+                pending = status.wait_for(|status| status.pending > 0) => if pending.is_err() { return },
+                _ = connected.wait_for(|connected| !connected) => continue,
             }
             let batch = self.buffer().front(BATCH_MESSAGES);
             let Some(last) = batch.last().map(|message| message.index) else { continue };
-            match barrier.send(&link, batch).await {
+            match barrier.send(&link, connection, batch).await {
                 Ok(()) => {
                     let mut buffer = self.buffer();
                     buffer.confirm(last);
@@ -144,8 +171,8 @@ impl Barrier {
         Some(Self { inbox, answers, sent: 0, session })
     }
 
-    async fn send(&mut self, link: &Link, batch: Vec<Message>) -> Result<(), &'static str> {
-        let connection = link.connection_count();
+    /// `connection` is the one that the messages must arrive over.
+    async fn send(&mut self, link: &Link, connection: u64, batch: Vec<Message>) -> Result<(), &'static str> {
         self.sent += 1;
         let nonce = self.sent.to_string();
         let exchange = async {

@@ -20,6 +20,7 @@ use super::{ALPN_H2, client_config, refused};
 use crate::audit::{Layer, Record};
 use crate::config::HostPort;
 use crate::credential::Credential;
+use crate::trace::TraceId;
 
 /// A peer that could not be dialled.
 #[derive(Debug, thiserror::Error)]
@@ -93,20 +94,38 @@ impl Dialer {
     /// # Errors
     /// [`DialError`].
     pub async fn dial(&self, peer: &PeerName, address: &HostPort) -> Result<Connection, DialError> {
-        let attempt = timeout(self.timeout, self.connect(peer, address));
+        self.dial_traced(peer, address, TraceId::random()).await
+    }
+
+    /// The same as part of a trace, so that the handshake's record can be joined with those of the calls.
+    ///
+    /// # Errors
+    /// [`DialError`].
+    pub async fn dial_traced(
+        &self,
+        peer: &PeerName,
+        address: &HostPort,
+        trace: TraceId,
+    ) -> Result<Connection, DialError> {
+        let attempt = timeout(self.timeout, self.connect(peer, address, trace));
         let result = attempt
             .await
             .unwrap_or_else(|_| Err(DialProblem::Timeout { limit_ms: self.timeout.as_millis() }));
         result.map_err(|problem| DialError { peer: peer.common_name(), address: address.clone(), problem })
     }
 
-    async fn connect(&self, peer: &PeerName, address: &HostPort) -> Result<Connection, DialProblem> {
+    async fn connect(
+        &self,
+        peer: &PeerName,
+        address: &HostPort,
+        trace: TraceId,
+    ) -> Result<Connection, DialProblem> {
         let target = (address.host(), address.port());
         let socket = TcpStream::connect(target).await.map_err(DialProblem::Unreachable)?;
         let remote = socket.peer_addr().map_err(DialProblem::Unreachable)?;
         let local = socket.local_addr().map_err(DialProblem::Unreachable)?;
         socket.set_nodelay(true).map_err(DialProblem::Unreachable)?;
-        let stream = self.negotiate(peer, socket, remote).await?;
+        let stream = self.negotiate(peer, socket, remote, trace).await?;
         let channel = channel(peer, stream).await.map_err(DialProblem::handshake)?;
         Ok(Connection { channel, peer: remote, local })
     }
@@ -116,19 +135,20 @@ impl Dialer {
         peer: &PeerName,
         socket: TcpStream,
         remote: SocketAddr,
+        trace: TraceId,
     ) -> Result<TlsStream<TcpStream>, DialProblem> {
         let (config, refusal) =
             client_config(&self.credential, &self.trust, peer, &[ALPN_H2]).map_err(DialProblem::handshake)?;
         let name = ServerName::try_from(peer.common_name()).map_err(DialProblem::handshake)?;
         match TlsConnector::from(Arc::new(config)).connect(name, socket).await {
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(ALPN_H2) => {
-                self.record(Record::accepted(Layer::Tls).identity(peer), peer, remote);
+                self.record(Record::accepted(Layer::Tls).identity(peer), peer, remote, trace);
                 Ok(stream)
             }
             Ok(_) => Err(DialProblem::handshake("the peer does not speak h2")),
             Err(error) => match refusal.take() {
                 Some(refusal) => {
-                    self.record(refused(&refusal), peer, remote);
+                    self.record(refused(&refusal), peer, remote, trace);
                     Err(DialProblem::Refused(Box::new(refusal)))
                 }
                 None => Err(DialProblem::handshake(error)),
@@ -136,13 +156,13 @@ impl Dialer {
         }
     }
 
-    fn record(&self, record: Record, peer: &PeerName, remote: SocketAddr) {
+    fn record(&self, record: Record, peer: &PeerName, remote: SocketAddr, trace: TraceId) {
         let tenant = peer.tenant().or_else(|| self.credential.name().tenant());
         let record = match tenant {
             Some(tenant) => record.tenant(tenant),
             None => record,
         };
-        record.dialled(peer).peer(remote).write();
+        record.dialled(peer).peer(remote).trace_id(trace).write();
     }
 }
 
