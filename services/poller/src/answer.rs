@@ -46,7 +46,7 @@ impl AnswerFault {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Foreign { .. } => "foreign-answer",
+            Self::Foreign { .. } => "foreign-claim",
             Self::Malformed(_) => "malformed-answer",
             Self::Oversized { .. } => "oversized-answer",
         }
@@ -126,6 +126,11 @@ pub fn status_message(agent: &TenantName, message: &[u8], limit: usize) -> Resul
     }
     let value = serde_json::from_slice(message)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(message).into_owned()));
+    // Bytes that are no text grow when they are written as JSON.
+    let bytes = value.to_string().len();
+    if bytes > limit {
+        return Err(AnswerFault::Oversized { bytes, limit });
+    }
     check_claims(agent, &value)?;
     Ok(value)
 }
@@ -147,11 +152,19 @@ pub fn listed_services(own_status: &Value) -> Result<Vec<ServiceKey>, AnswerFaul
 }
 
 fn service_key(entry: &Value) -> Result<ServiceKey, AnswerFault> {
-    let text = |field: &str| {
-        let text = entry.get(field).and_then(Value::as_str).filter(|text| is_name(text));
-        text.map(str::to_owned).ok_or_else(|| malformed(&format!("a service has no usable {field}")))
-    };
-    Ok(ServiceKey { name: text("name")?, kind: text("type")? })
+    let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
+    service(text("name"), text("type"))
+}
+
+/// A service of which an agent speaks.
+///
+/// # Errors
+/// Its name or kind is empty, too long, or has control characters.
+pub fn service(name: &str, kind: &str) -> Result<ServiceKey, AnswerFault> {
+    if !is_name(name) || !is_name(kind) {
+        return Err(malformed("a service has no usable name or type"));
+    }
+    Ok(ServiceKey { name: name.to_owned(), kind: kind.to_owned() })
 }
 
 fn is_name(text: &str) -> bool {
@@ -217,7 +230,7 @@ mod tests {
     #[test]
     fn an_agent_speaks_for_nobody_else() {
         for claimed in ["agent-002.p1", "agent-001.p2", "agent-001", "AGENT-001.p1", "agent-001.p1 "] {
-            assert_eq!(check_agent_id(&agent(), claimed).unwrap_err().code(), "foreign-answer", "{claimed}");
+            assert_eq!(check_agent_id(&agent(), claimed).unwrap_err().code(), "foreign-claim", "{claimed}");
         }
         assert!(check_partition(&agent(), "p2").is_err());
         for claim in [
@@ -229,10 +242,10 @@ mod tests {
             json!({"partition": "p2"}),
         ] {
             let status = status_message(&agent(), claim.to_string().as_bytes(), 1000);
-            assert_eq!(status.unwrap_err().code(), "foreign-answer", "{claim}");
+            assert_eq!(status.unwrap_err().code(), "foreign-claim", "{claim}");
             let listed = json!([{"tenant": "acme"}, claim]);
             let results = results(&agent(), listed.to_string().as_bytes());
-            assert_eq!(results.unwrap_err().code(), "foreign-answer", "{claim}");
+            assert_eq!(results.unwrap_err().code(), "foreign-claim", "{claim}");
         }
     }
 
@@ -256,6 +269,8 @@ mod tests {
         assert_eq!(status_message(&agent(), b"", 1000).unwrap(), Value::Null);
         let fault = status_message(&agent(), &[b'x'; 1001], 1000).unwrap_err();
         assert_eq!(fault, AnswerFault::Oversized { bytes: 1001, limit: 1000 });
+        let fault = status_message(&agent(), &[b'\\'; 600], 1000).unwrap_err();
+        assert_eq!(fault, AnswerFault::Oversized { bytes: 1202, limit: 1000 });
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What the poller publishes: JSON messages, each of one tenant.
 
 use bulkhead_identity::{AgentId, PlatformName, TenantName, TenantSlug};
+use bulkhead_kit::nats::MAXIMUM_MESSAGE_BYTES;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-/// The largest body of one message that is published, in bytes: well below the server's `max_payload` of
-/// 1 MiB, beyond which the server would cut the connection that all tenants' messages go through.
-pub const BODY_MAXIMUM_BYTES: usize = 512 * 1024;
+/// How much of one message an agent's own words may fill, in bytes; the rest is for the poller's.
+pub const CONTENT_MAXIMUM_BYTES: usize = MAXIMUM_MESSAGE_BYTES - 16 * 1024;
 
 /// Whose agent said it, to whom, and when: in every message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

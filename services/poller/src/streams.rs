@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::context::CreateStreamError;
+use async_nats::Client;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use bulkhead_identity::TenantSlug;
@@ -17,6 +17,10 @@ pub const STREAM_MAXIMUM_BYTES: i64 = 8 * 1024 * 1024;
 pub const STREAM_MAXIMUM_MESSAGES: i64 = 100_000;
 /// How long a message is kept.
 pub const STREAM_MAXIMUM_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The pause before a stream that was refused is asked for again: the server is busy or full, and says so to
+/// every tenant.
+const RETRY: Duration = Duration::from_millis(400);
 
 /// Name of a tenant's stream: `RESULTS_<slug>`.
 #[must_use]
@@ -50,17 +54,25 @@ pub fn config(tenant: &TenantSlug) -> Config {
     }
 }
 
-/// Makes the tenant's stream what [`config`] says, whether it is there already or not.
-///
-/// # Errors
-/// The server is away or refuses it, e.g. when the account's storage is spent.
-pub async fn ensure(client: &async_nats::Client, tenant: &TenantSlug) -> Result<(), CreateStreamError> {
-    context(client).create_or_update_stream(config(tenant)).await.map(|_| ())
+/// Makes the tenant's stream what [`config`] says, whether it is there already or not. Says whether it is; a
+/// refusal is logged, and is one tenant's alone.
+pub async fn prepare(client: Client, tenant: TenantSlug) -> bool {
+    match context(&client).create_or_update_stream(config(&tenant)).await {
+        Ok(_) => {
+            tracing::info!(%tenant, stream = name(&tenant), "stream is ready");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%tenant, stream = name(&tenant), %error, "stream cannot be made, trying again");
+            tokio::time::sleep(RETRY).await;
+            false
+        }
+    }
 }
 
 /// The JetStream interface of the platform's account.
 #[must_use]
-pub fn context(client: &async_nats::Client) -> Context {
+pub fn context(client: &Client) -> Context {
     jetstream::new(client.clone())
 }
 

@@ -1,0 +1,125 @@
+//! One round over one connection: the agent itself, then each of its services.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bulkhead_kit::tls::Connection;
+use bulkhead_kit::trace::TraceId;
+
+use super::Target;
+use super::call::{CallFault, Caller};
+use crate::answer::{self, ServiceKey};
+use crate::message::{CONTENT_MAXIMUM_BYTES, Finding, PollerResult, Source, in_parts};
+use crate::publish::Publisher;
+
+/// What is remembered of an agent between rounds: the last sequence of each service.
+pub(super) type Sequences = BTreeMap<ServiceKey, String>;
+
+/// One round.
+pub(super) struct Round<'a> {
+    target: &'a Target,
+    caller: Caller<'a>,
+    publisher: &'a Publisher,
+    sequences: &'a mut Sequences,
+    trace: TraceId,
+}
+
+impl<'a> Round<'a> {
+    /// A round over `connection`, as part of the trace `trace`.
+    pub(super) fn new(
+        target: &'a Target,
+        connection: &Connection,
+        publisher: &'a Publisher,
+        sequences: &'a mut Sequences,
+        trace: TraceId,
+    ) -> Self {
+        Self { target, caller: Caller::new(&target.name, connection, trace), publisher, sequences, trace }
+    }
+
+    /// Asks for everything once.
+    ///
+    /// # Errors
+    /// The first fault that says something about the agent as a whole: one service that it does not know is
+    /// none, an answer in somebody else's name is.
+    pub(super) async fn run(mut self) -> Result<(), CallFault> {
+        let listed = self.listed().await?;
+        self.sequences.retain(|service, _| listed.contains(service));
+        for service in &listed {
+            forgive(self.service(service, "").await, self.target, service)?;
+        }
+        for check in &self.target.checks {
+            let service = ServiceKey { name: check.name.clone(), kind: check.kind.clone() };
+            if !listed.contains(&service) {
+                forgive(self.status(&service, &check.details).await, self.target, &service)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The services that the agent says to check. An agent that does not answer for itself, as ServiceRadar's,
+    /// lists none.
+    async fn listed(&mut self) -> Result<BTreeSet<ServiceKey>, CallFault> {
+        let itself = ServiceKey { name: String::new(), kind: String::new() };
+        match self.caller.status(&itself, "").await {
+            Ok(state) => Ok(answer::listed_services(&state.message)?.into_iter().collect()),
+            Err(CallFault::Declined(_)) => Ok(BTreeSet::new()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn service(&mut self, service: &ServiceKey, details: &str) -> Result<(), CallFault> {
+        self.status(service, details).await?;
+        self.results(service).await
+    }
+
+    async fn status(&mut self, service: &ServiceKey, details: &str) -> Result<(), CallFault> {
+        let state = self.caller.status(service, details).await?;
+        let finding = Finding::Status {
+            available: state.available,
+            response_time_ns: state.response_time_ns,
+            message: state.message,
+        };
+        self.publish(service, finding)
+    }
+
+    async fn results(&mut self, service: &ServiceKey) -> Result<(), CallFault> {
+        let last = self.sequences.get(service).cloned().unwrap_or_default();
+        let news = match self.caller.results(service, &last).await {
+            Err(CallFault::TooLarge) => self.caller.streamed_results(service, &last).await?,
+            other => other?,
+        };
+        let (parts, too_large) = in_parts(news.results, CONTENT_MAXIMUM_BYTES);
+        if too_large > 0 {
+            tracing::warn!(
+                tenant = %self.target.name.tenant, agent = %self.target.name, service = service.name, too_large,
+                "results are larger than a message may be and were dropped"
+            );
+        }
+        for results in parts {
+            self.publish(service, Finding::Results { sequence: news.sequence.clone(), results })?;
+        }
+        self.sequences.insert(service.clone(), news.sequence);
+        Ok(())
+    }
+
+    fn publish(&self, service: &ServiceKey, finding: Finding) -> Result<(), CallFault> {
+        self.publisher.result(&PollerResult {
+            source: Source::now(&self.target.name, &self.trace.to_string()),
+            service_name: service.name.clone(),
+            service_type: service.kind.clone(),
+            finding,
+        })?;
+        Ok(())
+    }
+}
+
+/// One service that the agent does not know says nothing about its others.
+fn forgive(result: Result<(), CallFault>, target: &Target, service: &ServiceKey) -> Result<(), CallFault> {
+    match result {
+        Err(CallFault::Declined(reason)) => {
+            let agent = &target.name;
+            tracing::warn!(tenant = %agent.tenant, %agent, service = service.name, reason, "service was not polled");
+            Ok(())
+        }
+        other => other,
+    }
+}

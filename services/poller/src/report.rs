@@ -1,0 +1,159 @@
+//! `monitoring.PollerService`: agents that report without being asked.
+//!
+//! The reporting agent is whoever its certificate names. What the report says about its origin can only be
+//! wrong: a report in somebody else's name is refused as a whole, recorded, and nothing of it is published.
+
+use bulkhead_identity::{PeerName, TenantName};
+use bulkhead_kit::access::Caller;
+use bulkhead_kit::audit::{Layer, Record};
+use bulkhead_wire::poller_service_server::PollerService;
+use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, PollerStatusResponse, ServiceStatus};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::answer::{self, AnswerFault};
+use crate::message::{CONTENT_MAXIMUM_BYTES, Finding, PollerResult, Source};
+use crate::publish::Publisher;
+
+/// More services than this in one report are an attack on the poller.
+const SERVICES_MAXIMUM: usize = 256;
+/// The largest message that is decoded, in bytes.
+pub const DECODED_MAXIMUM_BYTES: usize = 1024 * 1024;
+
+/// Takes reports.
+#[derive(Debug, Clone)]
+pub struct Reports {
+    publisher: Publisher,
+}
+
+impl Reports {
+    /// Publishes what is reported through `publisher`.
+    #[must_use]
+    pub fn new(publisher: Publisher) -> Self {
+        Self { publisher }
+    }
+}
+
+/// Where a report says that it comes from.
+struct Origin<'a> {
+    agent_id: &'a str,
+    partition: &'a str,
+}
+
+/// A report that is being judged.
+struct Report<'a> {
+    agent: &'a TenantName,
+    source: Source,
+    results: Vec<PollerResult>,
+}
+
+impl<'a> Report<'a> {
+    fn new(agent: &'a TenantName, caller: &Caller) -> Self {
+        Self { agent, source: Source::now(agent, &caller.trace_id.to_string()), results: Vec::new() }
+    }
+
+    fn take(&mut self, origin: &Origin<'_>, services: Vec<ServiceStatus>) -> Result<(), AnswerFault> {
+        answer::check_agent_id(self.agent, origin.agent_id)?;
+        answer::check_partition(self.agent, origin.partition)?;
+        let count = self.results.len() + services.len();
+        if count > SERVICES_MAXIMUM {
+            return Err(AnswerFault::Malformed(format!("{count} services, more than {SERVICES_MAXIMUM}")));
+        }
+        for service in services {
+            let result = self.result(service)?;
+            self.results.push(result);
+        }
+        Ok(())
+    }
+
+    fn result(&self, service: ServiceStatus) -> Result<PollerResult, AnswerFault> {
+        answer::check_agent_id(self.agent, &service.agent_id)?;
+        answer::check_partition(self.agent, &service.partition)?;
+        let key = answer::service(&service.service_name, &service.service_type)?;
+        Ok(PollerResult {
+            source: self.source.clone(),
+            service_name: key.name,
+            service_type: key.kind,
+            finding: Finding::Report {
+                available: service.available,
+                response_time_ns: service.response_time,
+                message: answer::status_message(self.agent, &service.message, CONTENT_MAXIMUM_BYTES)?,
+            },
+        })
+    }
+
+    /// All of it or, before this, nothing.
+    fn publish(self, publisher: &Publisher) -> Result<Response<PollerStatusResponse>, AnswerFault> {
+        self.results.iter().try_for_each(|result| publisher.result(result))?;
+        Ok(Response::new(PollerStatusResponse { received: true }))
+    }
+}
+
+/// Records a refusal and gives the answer to it.
+fn refuse(caller: &Caller, method: &str, fault: &AnswerFault) -> Status {
+    let mut record = Record::refused(Layer::Grpc, fault.code())
+        .identity(&caller.name)
+        .trace_id(caller.trace_id)
+        .method(method)
+        .detail(fault);
+    if let Some(tenant) = &caller.tenant {
+        record = record.tenant(tenant);
+    }
+    if let Some(peer) = caller.peer {
+        record = record.peer(peer);
+    }
+    record.write();
+    match fault {
+        AnswerFault::Foreign { .. } => Status::permission_denied(fault.code()),
+        AnswerFault::Malformed(_) | AnswerFault::Oversized { .. } => Status::invalid_argument(fault.code()),
+    }
+}
+
+/// Only a tenant's component reports: a platform service has no tenant that it could report for.
+fn reporter(caller: &Caller) -> Result<&TenantName, Status> {
+    match &caller.name {
+        PeerName::Tenant(name) => Ok(name),
+        PeerName::Platform(_) => Err(Status::permission_denied("not-granted")),
+    }
+}
+
+#[tonic::async_trait]
+impl PollerService for Reports {
+    async fn report_status(
+        &self,
+        request: Request<PollerStatusRequest>,
+    ) -> Result<Response<PollerStatusResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let mut report = Report::new(reporter(&caller)?, &caller);
+        let message = request.into_inner();
+        let origin = Origin { agent_id: &message.agent_id, partition: &message.partition };
+        report
+            .take(&origin, message.services)
+            .and_then(|()| report.publish(&self.publisher))
+            .map_err(|fault| refuse(&caller, "/monitoring.PollerService/ReportStatus", &fault))
+    }
+
+    async fn stream_status(
+        &self,
+        request: Request<Streaming<PollerStatusChunk>>,
+    ) -> Result<Response<PollerStatusResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let mut report = Report::new(reporter(&caller)?, &caller);
+        let refused = |fault| refuse(&caller, "/monitoring.PollerService/StreamStatus", &fault);
+        let mut chunks = request.into_inner();
+        let mut due = 0;
+        while let Some(chunk) = chunks.message().await? {
+            if chunk.chunk_index != due || chunk.chunk_index >= chunk.total_chunks {
+                let problem =
+                    format!("chunk {} of {} came where {due} was due", chunk.chunk_index, chunk.total_chunks);
+                return Err(refused(AnswerFault::Malformed(problem)));
+            }
+            due += 1;
+            let origin = Origin { agent_id: &chunk.agent_id, partition: &chunk.partition };
+            report.take(&origin, chunk.services).map_err(refused)?;
+            if chunk.is_final {
+                return report.publish(&self.publisher).map_err(refused);
+            }
+        }
+        Err(refused(AnswerFault::Malformed("the stream ended before its last chunk".to_owned())))
+    }
+}
