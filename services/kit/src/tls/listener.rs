@@ -118,11 +118,14 @@ impl Listener {
     }
 
     /// A gRPC server with our bounds on it, to be given the layers and services.
+    ///
+    /// An old connection is ended by GOAWAY: it takes no further call, and the time limit on calls ends
+    /// those under way. `max_connection_age_grace` is not set, since tonic 0.14 then sends no GOAWAY at all
+    /// and breaks calls off.
     #[must_use]
     pub fn server(&self) -> Server {
         Server::builder()
             .max_connection_age(self.limits.connection_age)
-            .max_connection_age_grace(Duration::from_secs(10))
             .http2_keepalive_interval(Some(Duration::from_secs(10)))
             .http2_keepalive_timeout(Some(Duration::from_secs(5)))
             .http2_max_header_list_size(8 * 1024)

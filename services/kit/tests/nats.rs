@@ -1,0 +1,193 @@
+//! Link and outbox with a real nats-server, and a line between them that can be cut.
+
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use bulkhead_identity::Subject;
+use bulkhead_kit::config::NatsSettings;
+use bulkhead_kit::nats::{Link, Outbox};
+use bulkhead_kit::test_support::{Forge, Lines, NatsServer, eventually, server_binary};
+use futures::StreamExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+const AGENT: &str = "agent-001.p1.acme.serviceradar";
+const WATCHER: &str = "agent-002.p1.acme.serviceradar";
+/// The agent may publish under its tenant's prefix only; the watcher is of the same account.
+const ACCOUNTS: &str = r#"accounts { T_acme { users: [
+    { user: "agent-001.p1.acme.serviceradar", permissions: { publish: ["acme.>", "_INBOX.>"], subscribe: ["_INBOX.>"] } }
+    { user: "agent-002.p1.acme.serviceradar" } ] } }"#;
+
+fn subject() -> Subject {
+    "acme.agents.results.agent-001.p1".parse().unwrap()
+}
+
+struct Platform {
+    forge: Forge,
+    server: NatsServer,
+}
+
+impl Platform {
+    fn start() -> Option<Self> {
+        let forge = Forge::with_tenants(&["acme", "globex"]);
+        let server = NatsServer::start(&server_binary()?, &forge, ACCOUNTS);
+        Some(Self { forge, server })
+    }
+
+    async fn link(&self, name: &str, settings: &NatsSettings) -> Link {
+        Link::start(settings, &self.forge.credential(name), &self.forge.trust(&[])).await.unwrap()
+    }
+
+    /// Everything on the agent's subject, from now on.
+    async fn watch(&self) -> Subscriber {
+        let link = self.link(WATCHER, &self.server.settings(1)).await;
+        link.connected().wait_for(|connected| *connected).await.unwrap();
+        let messages = link.client().subscribe(subject().to_string()).await.unwrap();
+        // The answer to a request on this connection comes after the subscription was taken.
+        let _ = link.client().request("acme.barrier", "".into()).await;
+        messages
+    }
+}
+
+/// The numbers that arrive until `last` did, in the order of their first arrival.
+async fn numbers_until(messages: &mut Subscriber, last: u64) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while numbers.last() != Some(&last) {
+        let next = tokio::time::timeout(Duration::from_secs(10), messages.next());
+        let message = next.await.unwrap_or_else(|_| panic!("not all arrived: {numbers:?}")).unwrap();
+        let number = std::str::from_utf8(&message.payload).unwrap().parse().unwrap();
+        // At least once: repetitions carry the id of the first.
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    numbers
+}
+
+fn push(outbox: &Outbox, numbers: std::ops::Range<u64>) {
+    numbers.for_each(|number| outbox.push(&subject(), number.to_string()));
+}
+
+/// A line to the server that can be cut in mid-flight.
+struct Line {
+    open: watch::Sender<bool>,
+    settings: NatsSettings,
+}
+
+impl Line {
+    async fn to(server: &NatsSettings, open: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut settings = server.clone();
+        settings.address = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let open = watch::Sender::new(open);
+        let (state, target) = (open.clone(), server.address.clone());
+        tokio::spawn(async move {
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let mut state = state.subscribe();
+                if !*state.borrow() {
+                    continue;
+                }
+                let mut far = TcpStream::connect(target.to_string()).await.unwrap();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = state.wait_for(|open| !open) => {}
+                    }
+                });
+            }
+        });
+        Self { open, settings }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_line_is_cut_in_mid_flight() {
+    let Some(platform) = Platform::start() else { return };
+    let mut messages = platform.watch().await;
+    let line = Line::to(&platform.server.settings(10_000), true).await;
+    let link = platform.link(AGENT, &line.settings).await;
+    let outbox = Outbox::start(&link, line.settings.buffer_messages);
+    for round in 0..5 {
+        push(&outbox, round * 400..round * 400 + 200);
+        // Cut while some are confirmed, some are on their way and some are not.
+        eventually("a part is confirmed", async || match outbox.status() {
+            status if status.confirmed > round * 400 => Ok(()),
+            status => Err(format!("{status:?}")),
+        })
+        .await;
+        line.open.send_replace(false);
+        push(&outbox, round * 400 + 200..(round + 1) * 400);
+        link.connected().wait_for(|connected| !connected).await.unwrap();
+        line.open.send_replace(true);
+    }
+    assert_eq!(numbers_until(&mut messages, 1999).await, (0..2000).collect::<Vec<_>>());
+    let status = outbox.flush(Duration::from_secs(10)).await;
+    assert_eq!((status.pending, status.confirmed, status.dropped), (0, 2000, 0));
+}
+
+#[tokio::test]
+async fn beyond_the_bound_the_oldest_are_dropped_and_counted() {
+    let Some(platform) = Platform::start() else { return };
+    let mut messages = platform.watch().await;
+    let line = Line::to(&platform.server.settings(10), false).await;
+    let link = platform.link(AGENT, &line.settings).await;
+    let outbox = Outbox::start(&link, line.settings.buffer_messages);
+    push(&outbox, 0..25);
+    assert_eq!((outbox.status().pending, outbox.status().dropped), (10, 15));
+    line.open.send_replace(true);
+    assert_eq!(numbers_until(&mut messages, 24).await, (15..25).collect::<Vec<_>>());
+    let status = outbox.flush(Duration::from_secs(10)).await;
+    assert_eq!((status.pending, status.confirmed, status.dropped), (0, 10, 15));
+}
+
+#[tokio::test]
+async fn a_link_comes_back_after_the_server_died() {
+    let Some(mut platform) = Platform::start() else { return };
+    let link = platform.link(AGENT, &platform.server.settings(1)).await;
+    let mut connected = link.connected();
+    connected.wait_for(|connected| *connected).await.unwrap();
+    platform.server.kill();
+    connected.wait_for(|connected| !connected).await.unwrap();
+    platform.server.restart();
+    let back = tokio::time::timeout(Duration::from_secs(10), connected.wait_for(|connected| *connected));
+    back.await.expect("the link does not come back").unwrap();
+}
+
+#[tokio::test]
+async fn another_server_than_nats_is_refused_and_recorded_once() {
+    let Some(platform) = Platform::start() else { return };
+    let lines = Lines::capture(AGENT, "acme");
+    // A hierarchy that is not this server's.
+    let foreign = Forge::with_tenants(&["acme"]);
+    let settings = platform.server.settings(1);
+    let link = Link::start(&settings, &foreign.credential(AGENT), &foreign.trust(&[])).await.unwrap();
+    let refusal = eventually("the refusal is recorded", async || {
+        lines.refusals().pop().ok_or_else(|| format!("{:?}", lines.all()))
+    });
+    let refusal = refusal.await;
+    assert_eq!(refusal["layer"], "nats");
+    assert_eq!(refusal["reason"], "bad-signature");
+    assert!(!link.is_connected());
+    // Ten attempts a second fail in the same way, and are not told again.
+    tokio::time::timeout(Duration::from_millis(500), link.connected().wait_for(|connected| *connected))
+        .await
+        .expect_err("a foreign server was accepted");
+    assert_eq!(lines.refusals().len(), 1);
+}
+
+#[tokio::test]
+async fn a_subject_that_the_server_forbids_is_recorded() {
+    let Some(platform) = Platform::start() else { return };
+    let lines = Lines::capture(AGENT, "acme");
+    let link = platform.link(AGENT, &platform.server.settings(1)).await;
+    link.connected().wait_for(|connected| *connected).await.unwrap();
+    link.client().publish("globex.agents.status", "hello".into()).await.unwrap();
+    let refusal = eventually("the violation is recorded", async || {
+        lines.refusals().pop().ok_or_else(|| format!("{:?}", lines.all()))
+    });
+    let refusal = refusal.await;
+    assert_eq!(refusal["reason"], "permissions-violation");
+    assert!(refusal["detail"].as_str().unwrap().contains("globex.agents.status"), "{refusal}");
+    assert_eq!(refusal["tenant"], "acme");
+}
