@@ -31,6 +31,16 @@ pub enum VerifierError {
     NoAuthorityFor(PeerPattern),
 }
 
+impl VerifierError {
+    /// The stable word for this kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NobodyAccepted => "nobody-accepted",
+            Self::NoAuthorityFor(_) => "no-authority-for-peer",
+        }
+    }
+}
+
 /// Judges peers' certificates for one service: whom it trusts, whom it accepts, and in which role.
 #[derive(Clone, Debug)]
 pub struct PeerVerifier {
@@ -153,7 +163,8 @@ impl PeerVerifier {
             Error::NameConstraintViolation
             | Error::MalformedNameConstraint
             | Error::InvalidNetworkMaskConstraint
-            | Error::UnsupportedNameType => Refusal::NameConstraint,
+            | Error::UnsupportedNameType
+            | Error::MalformedDnsIdentifier => Refusal::NameConstraint,
             Error::CertRevoked => Refusal::Revoked,
             Error::UnknownRevocationStatus
             | Error::CrlExpired { .. }
