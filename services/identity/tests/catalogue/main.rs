@@ -5,6 +5,9 @@
 //! Each case is judged five ways: by the verifier as a client's and as a server's certificate, by a whole TLS
 //! handshake in both directions (the reason in the slot, the alert at the peer), and by `explain`.
 
+// All of this is a test, helpers included.
+#![allow(clippy::unwrap_used)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -21,7 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("revoked leaf", "revoked", |f| {
             let leaf = f.acme_leaf(|_| {});
-            let list = f.acme.revokes(&[leaf.serial.clone()]);
+            let list = f.acme.revokes(std::slice::from_ref(&leaf.serial));
             Attempt::as_acme(f, leaf).with_lists([f.root.revokes(&[]), list])
         }),
         case("tenant authority revoked by the root", "revoked", |f| {
