@@ -1,5 +1,13 @@
-//! What may reach what: the four outcomes of an attempt, and the expectations that the isolation model gives.
+//! What may reach what: attempts, the four outcomes that they have, and the expectations that follow from the isolation
+//! model.
 
+mod attempt;
+mod oracle;
 mod outcome;
 
+pub use attempt::{
+    Attempt, CallTarget, CertificateFlaw, MessageOperation, Method, Operation, RequestAuthority,
+    StorageOperation, TenantMetadata, Who,
+};
+pub use oracle::{Expectation, Model};
 pub use outcome::{DenialReason, Outcome};

@@ -31,80 +31,100 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// By what an attempt was refused, in the words of the refusing side's own record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum DenialReason {
+macro_rules! denial_reasons {
+    ($($(#[$doc:meta])+ $reason:ident = $code:literal,)+) => {
+        /// By what an attempt was refused, in the words of the refusing side's own record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum DenialReason {
+            $($(#[$doc])+ #[serde(rename = $code)] $reason,)+
+        }
+
+        impl DenialReason {
+            /// Every reason that there is.
+            pub const ALL: &'static [Self] = &[$(Self::$reason),+];
+
+            /// The stable word for it, as the services' audit records use it.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $code,)+
+                }
+            }
+        }
+    };
+}
+
+denial_reasons! {
     /// No certificate was presented.
-    NoCertificate,
-    /// The certificate was issued by nobody who is trusted here, another tenant's authority included.
-    UnknownIssuer,
-    /// It is signed by itself.
-    SelfSigned,
-    /// It has expired.
-    Expired,
-    /// It is not valid yet.
-    NotYetValid,
-    /// Its signature does not verify.
-    BadSignature,
+    NoCertificate = "no-certificate",
+    /// Bytes that do not parse.
+    Malformed = "malformed",
+    /// A critical extension that nobody understands.
+    CriticalExtension = "critical-extension",
+    /// Issued by nobody who is trusted here: another tenant's authority, a stranger, the certificate itself.
+    UnknownIssuer = "unknown-issuer",
+    /// It has expired, or its issuer has.
+    Expired = "expired",
+    /// It is not valid yet, or its issuer is not.
+    NotYetValid = "not-yet-valid",
+    /// An authority's certificate where a peer's own is due.
+    AuthorityAsLeaf = "authority-as-leaf",
     /// It is not made for this use (extended key usage).
-    WrongPurpose,
-    /// Its issuer may not sign for this name.
-    NameConstraint,
+    WrongPurpose = "wrong-purpose",
     /// A certificate authority below one that may have none.
-    PathLength,
+    PathLength = "path-length",
+    /// A signature does not verify.
+    BadSignature = "bad-signature",
+    /// Signed with an algorithm that is not accepted.
+    UnsupportedAlgorithm = "unsupported-algorithm",
+    /// Its issuer may not sign for this name.
+    NameConstraint = "name-constraint",
+    /// It was revoked, or its issuer was.
+    Revoked = "revoked",
+    /// No usable revocation list answers for it.
+    RevocationUnknown = "revocation-unknown",
     /// It breaks the strict leaf profile.
-    Profile,
+    Profile = "profile",
+    /// Two things, told apart by the record's layer: a configured authority that may not certify this name (TLS), or an
+    /// `:authority` that names another service (gRPC).
+    WrongAuthority = "wrong-authority",
     /// A good certificate of somebody who has no business here.
-    UnexpectedPeer,
-    /// No certificate at all: bytes that do not parse.
-    Malformed,
-    /// The tenant claimed in gRPC metadata is not the certificate's.
-    TenantClaim,
-    /// `:authority` names another service.
-    WrongAuthority,
+    UnexpectedPeer = "unexpected-peer",
+    /// The peer did not prove that it holds the certificate's key.
+    KeyNotProven = "key-not-proven",
+    /// No path to the root, for another reason.
+    Path = "path",
     /// The caller may not call this method.
-    MethodNotAllowed,
+    NotGranted = "not-granted",
+    /// A tenant asks about another tenant.
+    TenantOther = "tenant-other",
+    /// The tenant in the metadata is not the certificate's.
+    TenantClaimDiffers = "tenant-claim-differs",
+    /// The tenant is in the metadata more than once.
+    TenantClaimRepeated = "tenant-claim-repeated",
+    /// The tenant in the metadata is no tenant's name.
+    TenantClaimUnreadable = "tenant-claim-unreadable",
+    /// The tenant is in binary metadata.
+    TenantMetadataBinary = "tenant-metadata-binary",
+    /// A tenant in the metadata of a call that is about none.
+    TenantMetadataUnexpected = "tenant-metadata-unexpected",
     /// NATS knows no user with a name of this certificate.
-    NatsAuthorization,
+    NatsAuthorization = "nats-authorization",
     /// NATS refused to publish.
-    PublishPermission,
+    PublishPermission = "publish-permission",
     /// NATS refused the subscription.
-    SubscribePermission,
+    SubscribePermission = "subscribe-permission",
     /// What was done stayed in the caller's own account: nothing crossed, and nobody answered from the other side.
-    OtherAccount,
+    OtherAccount = "other-account",
     /// JetStream knows no such stream, bucket or consumer in the caller's own account.
-    NotFound,
+    NotFound = "not-found",
     /// JetStream's or the account's quota.
-    Quota,
+    Quota = "quota",
 }
 
 impl DenialReason {
-    /// The stable word for it, as `bulkhead-identity` and the audit records use it.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoCertificate => "no-certificate",
-            Self::UnknownIssuer => "unknown-issuer",
-            Self::SelfSigned => "self-signed",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not-yet-valid",
-            Self::BadSignature => "bad-signature",
-            Self::WrongPurpose => "wrong-purpose",
-            Self::NameConstraint => "name-constraint",
-            Self::PathLength => "path-length",
-            Self::Profile => "profile",
-            Self::UnexpectedPeer => "unexpected-peer",
-            Self::Malformed => "malformed",
-            Self::TenantClaim => "tenant-claim",
-            Self::WrongAuthority => "wrong-authority",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::NatsAuthorization => "nats-authorization",
-            Self::PublishPermission => "publish-permission",
-            Self::SubscribePermission => "subscribe-permission",
-            Self::OtherAccount => "other-account",
-            Self::NotFound => "not-found",
-            Self::Quota => "quota",
-        }
+    /// The reason that has this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().find(|reason| reason.code() == code).copied()
     }
 }
 

@@ -1,0 +1,91 @@
+//! What agents and the poller let others call.
+
+use bulkhead_identity::{AuthorityName, PeerName, PlatformName, TenantSlug};
+
+use super::Expectation;
+use super::tls::Verifier;
+use crate::access::attempt::{CallTarget, Method, RequestAuthority, TenantMetadata, Who};
+use crate::access::outcome::DenialReason;
+
+/// The walls in the order in which they stand: certificate, `:authority`, tenant metadata, method.
+pub(super) fn call(
+    who: &Who,
+    target: &CallTarget,
+    method: Method,
+    metadata: &TenantMetadata,
+    authority: &RequestAuthority,
+) -> Expectation {
+    let (Who::Peer(name) | Who::Forged { name, .. }) = who else {
+        return Expectation::denied(DenialReason::NoCertificate);
+    };
+    match certificate(who, name, target) {
+        Expectation::Allowed => {}
+        refused => return refused,
+    }
+    let walls = [
+        wrong_authority(target, authority),
+        wrong_metadata(tenant_of_call(target, name), metadata),
+        (!is_granted(name, target, method)).then_some(DenialReason::NotGranted),
+    ];
+    walls.into_iter().flatten().next().map_or(Expectation::Allowed, Expectation::denied)
+}
+
+fn certificate(who: &Who, name: &PeerName, target: &CallTarget) -> Expectation {
+    let mut authorities = vec![AuthorityName::Platform];
+    match target {
+        CallTarget::Agent { tenant, .. } => authorities.push(AuthorityName::Tenant(tenant.clone())),
+        // The poller is reported to by every tenant: its listener knows every tenant's authority, a rogue's too.
+        CallTarget::Poller => {
+            authorities.extend(name.tenant().cloned().map(AuthorityName::Tenant));
+            if let Who::Forged { flaw: crate::access::CertificateFlaw::IssuedBy(issuer), .. } = who
+                && *issuer != AuthorityName::Root
+            {
+                authorities.push(issuer.clone());
+            }
+        }
+    }
+    let welcome = |name: &PeerName| match name {
+        PeerName::Platform(name) => matches!(name, PlatformName::Poller | PlatformName::Admin),
+        PeerName::Tenant(_) => true,
+    };
+    Verifier { authorities, accepts: &welcome, peer_is_server: false }.judge(who)
+}
+
+fn wrong_authority(target: &CallTarget, authority: &RequestAuthority) -> Option<DenialReason> {
+    let RequestAuthority::Other(other) = authority else { return None };
+    let own = match target {
+        CallTarget::Poller => PeerName::Platform(PlatformName::Poller),
+        CallTarget::Agent { tenant, agent } => PeerName::Tenant(agent.of_tenant(tenant)),
+    };
+    (*other != own).then_some(DenialReason::WrongAuthority)
+}
+
+/// Whom a call is about: the agent's tenant, or the caller's.
+fn tenant_of_call<'a>(target: &'a CallTarget, caller: &'a PeerName) -> Option<&'a TenantSlug> {
+    match target {
+        CallTarget::Agent { tenant, .. } => Some(tenant),
+        CallTarget::Poller => caller.tenant(),
+    }
+}
+
+fn wrong_metadata(tenant: Option<&TenantSlug>, metadata: &TenantMetadata) -> Option<DenialReason> {
+    match (metadata, tenant) {
+        (TenantMetadata::Absent, _) => None,
+        (TenantMetadata::Binary, _) => Some(DenialReason::TenantMetadataBinary),
+        (_, None) => Some(DenialReason::TenantMetadataUnexpected),
+        (TenantMetadata::Claims(claim), Some(tenant)) => {
+            (claim != tenant).then_some(DenialReason::TenantClaimDiffers)
+        }
+        (TenantMetadata::ClaimsTwice(_), Some(_)) => Some(DenialReason::TenantClaimRepeated),
+        (TenantMetadata::Unreadable, Some(_)) => Some(DenialReason::TenantClaimUnreadable),
+    }
+}
+
+fn is_granted(caller: &PeerName, target: &CallTarget, method: Method) -> bool {
+    matches!(
+        (target, caller, method),
+        (_, _, Method::Health)
+            | (CallTarget::Agent { .. }, PeerName::Platform(_), Method::AgentService)
+            | (CallTarget::Poller, PeerName::Tenant(_), Method::PollerService)
+    )
+}
