@@ -1,6 +1,6 @@
 //! Real TLS handshakes between two rustls connections in memory: no socket, no clock, no runtime.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bulkhead_identity::{Refusal, RefusalSlot, Role};
 use rustls::client::ResolvesClientCert;
@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, Error, ServerConfig, ServerConnection, SignatureScheme,
+    SupportedProtocolVersion,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 
@@ -33,11 +34,16 @@ pub(crate) struct Ending {
 
 /// A certificate that is presented whatever the other side asks for, well-formed or not.
 #[derive(Debug)]
-struct Presents(Arc<CertifiedKey>);
+struct Presents {
+    key: Arc<CertifiedKey>,
+    /// How many names of authorities the other side gave when it asked.
+    hints: Arc<Mutex<Option<usize>>>,
+}
 
 impl ResolvesClientCert for Presents {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.clone())
+    fn resolve(&self, hints: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        *self.hints.lock().unwrap() = Some(hints.len());
+        Some(self.key.clone())
     }
 
     fn has_certs(&self) -> bool {
@@ -47,7 +53,7 @@ impl ResolvesClientCert for Presents {
 
 impl ResolvesServerCert for Presents {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.clone())
+        Some(self.key.clone())
     }
 }
 
@@ -63,7 +69,7 @@ impl TimeProvider for Fixed {
 fn certified(chain: Vec<CertificateDer<'static>>, key: &rcgen::KeyPair) -> Presents {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let key = ring::sign::any_supported_type(&key).unwrap();
-    Presents(Arc::new(CertifiedKey::new(chain, key)))
+    Presents { key: Arc::new(CertifiedKey::new(chain, key)), hints: Arc::default() }
 }
 
 /// The attempt as a whole handshake: the peer is in `role`, the judge on the other side. The judge presents a
@@ -92,13 +98,47 @@ pub(crate) fn shake(forge: &Forge, attempt: &Attempt, role: Role) -> Result<Endi
     })
 }
 
-/// A handshake in which the client has no certificate at all.
-pub(crate) fn shake_without_certificate(forge: &Forge, attempt: &Attempt) -> Ending {
+/// What a client does in a handshake that is not about its certificate's contents.
+#[derive(Clone, Copy)]
+pub(crate) enum Oddity {
+    /// It has no certificate at all.
+    NoCertificate,
+    /// It speaks TLS 1.2 only, to a server that would let it.
+    OldVersion,
+}
+
+/// A handshake of an odd client with a judging server.
+pub(crate) fn shake_oddly(forge: &Forge, attempt: &Attempt, oddity: Oddity) -> Ending {
     let (judging, slot) = attempt.verifier(Role::Client).unwrap().client_cert_verifier();
     let honest = forge.leaf(agent_001("acme"), &forge.acme);
+    let judge = certified(vec![honest.der], &honest.key);
     let now = attempt.unix_now();
-    let server = server(now, judging, certified(vec![honest.der], &honest.key));
-    judged_by_server(client(now, trusting_anybody(), None), server, &slot)
+    let peer = certified(vec![attempt.leaf.clone()], &attempt.key);
+    let (client, server) = match oddity {
+        Oddity::NoCertificate => (client(now, trusting_anybody(), None), server(now, judging, judge)),
+        Oddity::OldVersion => {
+            let old = &[&rustls::version::TLS12];
+            (
+                client_speaking(old, now, trusting_anybody(), Some(peer)),
+                server_speaking(rustls::ALL_VERSIONS, now, judging, judge),
+            )
+        }
+    };
+    judged_by_server(client, server, &slot)
+}
+
+/// The names of authorities that a judging server tells a client in the handshake.
+pub(crate) fn hints_sent_to_a_client(forge: &Forge, attempt: &Attempt) -> usize {
+    let (judging, _) = attempt.verifier(Role::Client).unwrap().client_cert_verifier();
+    let honest = forge.leaf(agent_001("acme"), &forge.acme);
+    let now = attempt.unix_now();
+    let mut server = server(now, judging, certified(vec![honest.der], &honest.key));
+    let peer = certified(vec![attempt.leaf.clone()], &attempt.key);
+    let hints = peer.hints.clone();
+    let mut client = client(now, trusting_anybody(), Some(peer));
+    assert_eq!(run(&mut client, &mut server), (None, None));
+    let hints = hints.lock().unwrap();
+    hints.expect("the server asked for a certificate")
 }
 
 fn client(
@@ -106,9 +146,18 @@ fn client(
     verifier: Arc<dyn ServerCertVerifier>,
     presents: Option<Presents>,
 ) -> ClientConnection {
+    client_speaking(&[&rustls::version::TLS13], now, verifier, presents)
+}
+
+fn client_speaking(
+    versions: &[&'static SupportedProtocolVersion],
+    now: UnixTime,
+    verifier: Arc<dyn ServerCertVerifier>,
+    presents: Option<Presents>,
+) -> ClientConnection {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_details(provider, Arc::new(Fixed(now)))
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(verifier);
@@ -121,9 +170,18 @@ fn client(
 }
 
 fn server(now: UnixTime, verifier: Arc<dyn ClientCertVerifier>, presents: Presents) -> ServerConnection {
+    server_speaking(&[&rustls::version::TLS13], now, verifier, presents)
+}
+
+fn server_speaking(
+    versions: &[&'static SupportedProtocolVersion],
+    now: UnixTime,
+    verifier: Arc<dyn ClientCertVerifier>,
+    presents: Presents,
+) -> ServerConnection {
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_details(provider, Arc::new(Fixed(now)))
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(versions)
         .unwrap()
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(presents));
@@ -220,7 +278,7 @@ impl ServerCertVerifier for Anybody {
         _: &CertificateDer<'_>,
         _: &rustls::DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
-        Err(Error::General("no TLS 1.2 here".to_owned()))
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
     }
 
     fn verify_tls13_signature(
