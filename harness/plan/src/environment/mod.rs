@@ -2,6 +2,8 @@
 //!
 //! Its schema is published as `docs/schema/environment.schema.json`.
 
+mod assemble;
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -11,6 +13,8 @@ use time::OffsetDateTime;
 use crate::spec::{EnvironmentName, NetworkMode};
 use crate::topology::{Role, ServiceId, Subnet};
 use bulkhead_identity::{AgentId, PeerName, TenantSlug};
+
+pub use assemble::{MissingService, RunningService};
 
 /// The version of the format. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -104,7 +108,8 @@ pub struct EndpointRecord {
     /// The name in its certificate.
     #[schemars(with = "String")]
     pub name: PeerName,
-    /// As seen from the host, `host:port`.
+    /// As seen from the host, `host:port`. Stock NATS tools verify the server's name, and NATS's certificate names
+    /// `localhost` and 127.0.0.1 and no other address of the host.
     pub address: String,
     /// As seen from the other services, `host:port`.
     pub inside_address: String,
@@ -156,8 +161,13 @@ pub struct ServiceRecord {
     /// Whose, unless it is the platform's.
     #[schemars(with = "Option<String>")]
     pub tenant: Option<TenantSlug>,
-    /// The container's ID or name, or the process's ID.
+    /// The container's name, or the process's ID.
     pub handle: String,
     /// The command that shows its log, or the path of its log file.
     pub logs: String,
+}
+
+/// The JSON schema of [`EnvironmentRecord`], as it is published.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(EnvironmentRecord).to_value()
 }
