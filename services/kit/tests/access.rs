@@ -1,5 +1,7 @@
 //! The access layer behind a real connection: what the metadata, the authority and the method may be.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
 mod common;
 
 use bulkhead_kit::test_support::{Lines, eventually};

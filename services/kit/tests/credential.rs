@@ -1,5 +1,7 @@
 //! Files that cannot be used are told at start, with the file and what to do.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use bulkhead_kit::config::ConfigError;

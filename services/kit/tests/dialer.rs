@@ -1,5 +1,7 @@
 //! The dialer accepts one named peer and says why it refused another.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The listener against clients that are silent, wrong or refused, each with a control before and after.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Link and outbox with a real nats-server, and a line between them that can be cut.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
 use std::time::Duration;
 
 use async_nats::Subscriber;

@@ -26,7 +26,6 @@ use tonic::transport::Server;
 
 use super::{ALPN_H2, provider, refused};
 use crate::audit::{Layer, Record};
-use crate::config::HostPort;
 use crate::credential::Credential;
 
 /// How many accepted connections may wait for the server to take them.
@@ -62,7 +61,7 @@ pub enum ListenError {
     #[error("cannot listen on {address}: {source}; free the port, or set `listen` to another address")]
     Bind {
         /// The address that was asked for.
-        address: HostPort,
+        address: SocketAddr,
         /// What the system said.
         source: io::Error,
     },
@@ -81,14 +80,13 @@ impl Listener {
     /// # Errors
     /// [`ListenError::Bind`].
     pub async fn bind(
-        address: &HostPort,
+        address: SocketAddr,
         credential: &Credential,
         verifier: PeerVerifier,
         limits: Limits,
     ) -> Result<Self, ListenError> {
-        let socket = TcpListener::bind((address.host(), address.port()))
-            .await
-            .map_err(|source| ListenError::Bind { address: address.clone(), source })?;
+        let socket =
+            TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })?;
         Ok(Self::over(socket, credential, verifier, limits))
     }
 

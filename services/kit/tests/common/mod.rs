@@ -1,5 +1,6 @@
 //! A real server behind the kit's listener and access layer, and clients of every kind.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::net::SocketAddr;
@@ -45,9 +46,8 @@ impl Served {
             .allow("a.B", [PeerPattern::Exactly("admin.platform.serviceradar".parse().unwrap())]);
         let credential = forge.credential(AGENT);
         let verifier = PeerVerifier::new(forge.trust(&["acme"]), grants.peers(), Role::Client).unwrap();
-        let any: HostPort = "127.0.0.1:1".parse().unwrap();
-        let socket = tokio::net::TcpListener::bind((any.host(), 0)).await.unwrap();
-        let listener = Listener::over(socket, &credential, verifier, limits);
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = Listener::bind(any, &credential, verifier, limits).await.unwrap();
         let address = listener.local_address().unwrap();
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
