@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use bollard::Docker;
 
+use crate::images::archive::NUMERIC_USER;
+
 /// Where an engine listens when `DOCKER_HOST` says nothing.
 const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
 
@@ -60,6 +62,21 @@ impl Engine {
         let text = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
         let description = format!("engine {}, API {}", text(version.version), text(version.api_version));
         Ok(Self { docker, description })
+    }
+
+    /// The numeric user and group that services run as: whoever can read the developer's closed files and is not root.
+    ///
+    /// Root gives the files away to a user that nobody is. Anybody else's services run as themselves; inside a rootless
+    /// engine that is user 0 (this last case was written by the engine's documentation and has not been tried).
+    pub async fn service_user(&self) -> (u32, u32) {
+        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        if user.is_root() {
+            return (NUMERIC_USER, NUMERIC_USER);
+        }
+        let facts = self.docker.info().await.ok();
+        let options = facts.and_then(|facts| facts.security_options).unwrap_or_default();
+        let rootless = options.iter().any(|option| option.contains("name=rootless"));
+        if rootless { (0, 0) } else { (user.as_raw(), group.as_raw()) }
     }
 
     /// The client.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A process, told apart from every other that had or will have its pid.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
     host: String,
     pid: u32,

@@ -5,6 +5,7 @@
 
 mod lock;
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, lchown};
@@ -48,6 +49,12 @@ pub enum WorkdirError {
         /// The system's reason.
         error: io::Error,
     },
+    /// Nothing runs there.
+    #[error("no environment is up here: there is no {path}")]
+    NotUp {
+        /// The file that would describe it.
+        path: PathBuf,
+    },
     /// `environment.json` is not what this version writes.
     #[error("{path} is damaged or of another version: {reason}")]
     CorruptRecord {
@@ -70,6 +77,7 @@ impl WorkdirError {
                 "the disk is full: free some space and start again; what was written is used again".to_owned()
             }
             Self::Io { path, .. } => format!("look at `ls -ld {}` and who owns it", path.display()),
+            Self::NotUp { .. } => "start one with `cargo xtask dev`, or say which with --name".to_owned(),
             Self::CorruptRecord { .. } => {
                 "take the environment down by its labels with `cargo xtask down`, and start it again"
                     .to_owned()
@@ -137,6 +145,27 @@ impl Workdir {
     pub fn give_to(&self, relative: &Path, user: u32) -> Result<(), WorkdirError> {
         let path = self.path.join(relative);
         give(&path, user).map_err(failed("change the owner of what is in", &path))
+    }
+
+    /// Deletes the files below `relative` that are not in `wanted`: a service that is no more leaves no key behind.
+    pub fn keep_only(&self, relative: &Path, wanted: &BTreeSet<&Path>) -> Result<(), WorkdirError> {
+        let path = self.path.join(relative);
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(failed("read the folder", &path))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed("read the folder", &path))?;
+            let below = relative.join(entry.file_name());
+            match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                true => self.keep_only(&below, wanted)?,
+                false if !wanted.contains(below.as_path()) => self.remove(&below)?,
+                false => {}
+            }
+        }
+        // A folder that is empty now goes; one that is not refuses, and stays.
+        let _ = fs::remove_dir(&path);
+        Ok(())
     }
 
     /// Deletes a folder or file below this one, if it is there.
@@ -283,6 +312,18 @@ mod tests {
         workdir.write(&files).unwrap();
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "untouched");
         assert_eq!(mode_of(&workdir.path().join("key.pem")), 0o600);
+    }
+
+    #[test]
+    fn what_a_former_service_was_given_goes_away() {
+        let (_root, workdir) = workdir();
+        let files =
+            ["services/a/x", "services/b/tls/key.pem", "certs/c"].map(|path| PlannedFile::public(path, "1"));
+        workdir.write(&files).unwrap();
+        workdir.keep_only(Path::new("services"), &BTreeSet::from([Path::new("services/a/x")])).unwrap();
+        let there = |path: &str| workdir.path().join(path).exists();
+        assert_eq!(["services/a/x", "services/b", "certs/c"].map(there), [true, false, true]);
+        workdir.keep_only(Path::new("absent"), &BTreeSet::new()).unwrap();
     }
 
     #[test]

@@ -1,0 +1,68 @@
+//! Certificates and configurations: planned elsewhere, read and written here.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use bulkhead_plan::environment::BackendKind;
+use bulkhead_plan::pki::{self, ExistingCertificates, SystemKeys};
+use bulkhead_plan::{PlannedFile, Topology, render};
+use time::OffsetDateTime;
+
+use crate::backend::Placed;
+use crate::error::Failure;
+use crate::event::{Event, Events};
+use crate::workdir::Workdir;
+
+/// Writes everything that the services and the developer need, and deletes what earlier services were given.
+pub(super) fn write(
+    workdir: &Workdir,
+    placed: &Placed,
+    kind: BackendKind,
+    events: &Events,
+) -> Result<(), Failure> {
+    let began = Instant::now();
+    let topology = &placed.topology;
+    let unusable = |reason: String| Failure::Certificates { folder: workdir.path().join("certs"), reason };
+    let existing = existing(workdir, topology).map_err(unusable)?;
+    let now = OffsetDateTime::now_utc();
+    let pki = pki::plan(topology, &mut SystemKeys::new(), now, &existing);
+    let pki = pki.map_err(|error| unusable(error.to_string()))?;
+    let rendered = render::service_files(topology, &pki, &placed.placement);
+    let rendered = rendered.map_err(|error| unusable(error.to_string()))?;
+    let given: BTreeSet<&Path> = rendered.iter().map(|file| file.path.as_path()).collect();
+    workdir.keep_only(Path::new("services"), &given)?;
+    let mut files = pki.files();
+    files.extend(rendered);
+    files.push(PlannedFile::public("spec.yaml", topology.spec().to_yaml()));
+    let written = workdir.write(&files)?;
+    workdir.folder(Path::new("data/nats"))?;
+    if kind == BackendKind::Process {
+        workdir.remove(Path::new("logs"))?;
+    }
+    events.emit(Event::FilesReady { written, total: files.len(), after: began.elapsed() });
+    Ok(())
+}
+
+/// Gives the files that containers see to the numeric user that they run as: keys stay closed to everybody else.
+pub(super) fn hand_over(workdir: &Workdir, user: u32) -> Result<(), Failure> {
+    if rustix::process::geteuid().is_root() {
+        workdir.give_to(Path::new("services"), user)?;
+        workdir.give_to(Path::new("data"), user)?;
+    }
+    Ok(())
+}
+
+fn existing(workdir: &Workdir, topology: &Topology) -> Result<ExistingCertificates, String> {
+    let mut existing = ExistingCertificates::none();
+    for path in pki::paths(topology) {
+        let full = workdir.path().join(&path);
+        match std::fs::read(&full) {
+            Ok(contents) => existing.insert(path, contents),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("{} cannot be read: {error}", full.display())),
+        }
+    }
+    Ok(existing)
+}

@@ -1,0 +1,223 @@
+//! Takes environments down: one by name, all of a checkout, and what killed runs left behind.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
+use bulkhead_plan::spec::EnvironmentName;
+
+use crate::backend::process::sweep as processes;
+use crate::engine::labels::{Scope, checkout_id};
+use crate::engine::sweep::{self as containers, Manner};
+use crate::engine::{Engine, EngineError, chain};
+use crate::environment::scope_of;
+use crate::error::{Failure, exit_code};
+use crate::event::{Event, Events};
+use crate::owner::Owner;
+use crate::starter::Chosen;
+use crate::workdir::{Lock, Workdir, WorkdirError};
+
+/// How long the owner of an environment may take to take it down when it is asked to.
+const OWNER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two looks at what the owner does.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What is in the state folder only while an environment runs. Certificates, configurations and logs stay.
+const TRANSIENT: [&str; 4] = ["environment.json", "data", "run", "lease"];
+
+/// Something is still there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DownError {
+    /// The state folder is not as it must be, or its owner will not let go.
+    #[error(transparent)]
+    Workdir(#[from] WorkdirError),
+    /// Containers cannot be taken down without their engine.
+    #[error("its containers cannot be taken down: {0}")]
+    Engine(#[from] EngineError),
+    /// The engine or the system would not give something up.
+    #[error("still there: {}", .0.join("; "))]
+    Stuck(Vec<String>),
+}
+
+impl DownError {
+    /// What to do next.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Workdir(error) => error.advice(),
+            Self::Engine(_) => {
+                "start the engine that they run in, or set DOCKER_HOST to it, and do it again".to_owned()
+            }
+            Self::Stuck(_) => {
+                "do it again; a network with endpoints of no container goes when the engine is \
+                               restarted, and is in nobody's way until then"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// See [`exit_code`].
+    pub fn exit_code(&self) -> u8 {
+        exit_code::NOT_STARTED
+    }
+}
+
+/// What was taken away, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Containers, networks and processes.
+    pub things: Vec<String>,
+    /// What could not be looked at, and why.
+    pub notices: Vec<String>,
+}
+
+/// Takes down the environment `name`, whatever state it is in: an owner that still lives is asked to, and what has no
+/// owner is swept.
+///
+/// # Errors
+/// What is still there.
+pub async fn down(state_root: &Path, name: &EnvironmentName, events: &Events) -> Result<Removed, DownError> {
+    let workdir = Workdir::new(state_root, name)?;
+    let began = Instant::now();
+    events.emit(Event::Stopping);
+    let lock = match workdir.path().exists() {
+        true => Some(lock_from_owner(&workdir).await?),
+        false => None,
+    };
+    let scope = Scope::Environment { checkout: checkout_id(state_root), name: name.to_string() };
+    // A damaged description is no reason to leave things running: labels say what belongs to the environment.
+    let in_engine =
+        workdir.read_record().ok().flatten().is_some_and(|record| record.backend == BackendKind::Docker);
+    let (removed, stuck) = take_away(&scope, state_root, in_engine).await?;
+    if lock.is_some() {
+        clear(&workdir)?;
+    }
+    events.emit(Event::Stopped { after: began.elapsed(), stuck: stuck.clone() });
+    unless_stuck(stuck).map(|()| removed)
+}
+
+/// Takes down every environment of the checkout, and whatever belongs to nobody any more, of any checkout.
+///
+/// # Errors
+/// What is still there.
+pub async fn down_all(state_root: &Path, events: &Events) -> Result<Removed, DownError> {
+    let mut all = Removed::default();
+    for name in names_in(state_root) {
+        let removed = down(state_root, &name, events).await?;
+        all.things.extend(removed.things);
+    }
+    let scope = Scope::Checkout(checkout_id(state_root));
+    let (removed, stuck) = take_away(&scope, state_root, false).await?;
+    all.things.extend(removed.things);
+    all.notices = removed.notices;
+    unless_stuck(stuck).map(|()| all)
+}
+
+/// The names of the environments that have a state folder.
+pub fn names_in(state_root: &Path) -> Vec<EnvironmentName> {
+    let entries = std::fs::read_dir(state_root).into_iter().flatten().flatten();
+    let mut names: Vec<EnvironmentName> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    names.sort();
+    names
+}
+
+async fn lock_from_owner(workdir: &Workdir) -> Result<Lock, WorkdirError> {
+    let deadline = Instant::now() + OWNER_TIMEOUT;
+    let mut asked = false;
+    loop {
+        let busy = match workdir.lock() {
+            Err(busy @ WorkdirError::Busy { .. }) => busy,
+            other => return other,
+        };
+        let owner = match &busy {
+            WorkdirError::Busy { pid: Some(pid), .. } => {
+                Owner::of_pid(*pid).filter(|_| *pid != std::process::id())
+            }
+            _ => None,
+        };
+        let Some(owner) = owner.filter(|_| Instant::now() < deadline) else { return Err(busy) };
+        if !asked {
+            processes::ask_to_end(&owner);
+            asked = true;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn take_away(
+    scope: &Scope,
+    state_root: &Path,
+    engine_needed: bool,
+) -> Result<(Removed, Vec<String>), DownError> {
+    let mut removed = Removed::default();
+    let mut stuck = Vec::new();
+    let ended = processes::sweep(scope, Some(state_root), Manner::Gentle).await;
+    removed.things.extend(ended.processes);
+    stuck.extend(ended.stuck);
+    match Engine::connect().await {
+        Ok(engine) => match containers::sweep(engine.docker(), scope, Manner::Gentle).await {
+            Ok(swept) => {
+                removed.things.extend(swept.containers.into_iter().map(|name| format!("container {name}")));
+                removed.things.extend(swept.networks.into_iter().map(|name| format!("network {name}")));
+                stuck.extend(swept.stuck);
+            }
+            Err(error) => stuck.push(format!("what is in the engine: {}", chain(&error))),
+        },
+        Err(error) if engine_needed => return Err(error.into()),
+        Err(error) => removed.notices.push(format!("no containers were looked for: {error}")),
+    }
+    Ok((removed, stuck))
+}
+
+pub(crate) fn unless_stuck(stuck: Vec<String>) -> Result<(), DownError> {
+    if stuck.is_empty() { Ok(()) } else { Err(DownError::Stuck(stuck)) }
+}
+
+/// Deletes what is in the state folder only while an environment runs.
+pub(crate) fn clear(workdir: &Workdir) -> Result<(), WorkdirError> {
+    TRANSIENT.iter().try_for_each(|path| workdir.remove(Path::new(path)))
+}
+
+/// Before a start: what earlier runs of this environment left, and what any run left whose owner is dead.
+pub(crate) async fn leftovers(
+    chosen: &Chosen,
+    own: &Scope,
+    state_root: &Path,
+    events: &Events,
+) -> Result<(), Failure> {
+    let (mut removed, mut stuck) = (Vec::new(), Vec::new());
+    for scope in [own, &Scope::Dead] {
+        let ended = processes::sweep(scope, Some(state_root), Manner::Kill).await;
+        removed.extend(ended.processes);
+        stuck.extend(ended.stuck);
+    }
+    if let Chosen::Docker { engine, .. } = chosen {
+        for scope in [own, &Scope::Dead] {
+            let swept = containers::sweep(engine.docker(), scope, Manner::Kill).await;
+            let swept = swept.map_err(|error| Failure::Refused {
+                attempt: "list what earlier runs left behind".to_owned(),
+                reason: chain(&error),
+            })?;
+            removed.extend(swept.containers);
+            removed.extend(swept.networks);
+            // In nobody's way: every run has names of its own.
+            stuck.extend(swept.stuck);
+        }
+    }
+    if !removed.is_empty() || !stuck.is_empty() {
+        events.emit(Event::Swept { removed, stuck });
+    }
+    Ok(())
+}
+
+/// For an environment that was dropped without being taken down. It has a runtime of its own, and reports to nobody.
+pub(crate) fn in_a_hurry(workdir: &Workdir, record: &EnvironmentRecord) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let scope = scope_of(workdir, record);
+    let root = workdir.path().parent().unwrap_or(workdir.path());
+    let in_engine = record.backend == BackendKind::Docker;
+    if runtime.block_on(take_away(&scope, root, in_engine)).is_ok() {
+        let _ = clear(workdir);
+    }
+}
