@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use serde_saphyr::Spanned;
+pub(crate) use serde_saphyr::{DoubleQuoted, FlowMap, FlowSeq, Spanned};
 
 /// Where in a YAML text something is, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,13 @@
 //! renderer reads another's output.
 
 mod agent;
+mod compose;
 mod files;
 mod nats;
 mod poller;
 
 pub use agent::agent;
+pub use compose::{ComposeOptions, compose};
 pub use files::{command, config_file_name, service_files};
 pub use nats::nats;
 pub use poller::poller;

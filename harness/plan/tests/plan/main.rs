@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod certificates;
+mod golden;
 mod nats_server;
 mod renewal;
 #[allow(dead_code)]
