@@ -24,7 +24,7 @@ use crate::publish::Publisher;
 use crate::{desk, health, report, streams};
 
 const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
-/// How long the end may wait for NATS to confirm what is still in the buffers.
+/// How long the end may wait for NATS, when it is there, to confirm what is still in the buffers.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// How long the end may wait for calls and tasks that are under way.
 const END_LIMIT: Duration = Duration::from_secs(3);
@@ -107,7 +107,8 @@ impl Poller {
         shutdown.cancel();
         // What does not end in time is aborted when the set is dropped.
         let _ = tokio::time::timeout(END_LIMIT, async { while tasks.join_next().await.is_some() {} }).await;
-        let left = publisher.flush(FLUSH_LIMIT).await;
+        let patience = if link.is_connected() { FLUSH_LIMIT } else { Duration::ZERO };
+        let left = publisher.flush(patience).await;
         tracing::info!(
             confirmed = left.confirmed,
             dropped = left.dropped,

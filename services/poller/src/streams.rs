@@ -22,6 +22,10 @@ pub const STREAM_MAXIMUM_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// every tenant.
 const RETRY: Duration = Duration::from_millis(400);
 
+/// How long the server may take to answer one request: a request that a dying connection has swallowed is not
+/// waited for any longer.
+const REQUEST_LIMIT: Duration = Duration::from_secs(2);
+
 /// Name of a tenant's stream: `RESULTS_<slug>`.
 #[must_use]
 pub fn name(tenant: &TenantSlug) -> String {
@@ -73,7 +77,9 @@ pub async fn prepare(client: Client, tenant: TenantSlug) -> bool {
 /// The JetStream interface of the platform's account.
 #[must_use]
 pub fn context(client: &Client) -> Context {
-    jetstream::new(client.clone())
+    let mut context = jetstream::new(client.clone());
+    context.set_timeout(REQUEST_LIMIT);
+    context
 }
 
 #[cfg(test)]

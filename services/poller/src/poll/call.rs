@@ -23,7 +23,7 @@ use crate::message::CONTENT_MAXIMUM_BYTES;
 /// How long an agent may take to answer one call.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(2);
 /// How long an agent may take to stream its results.
-pub(super) const STREAM_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const STREAM_LIMIT: Duration = Duration::from_secs(5);
 /// The largest message that is decoded, in bytes.
 const DECODED_MAXIMUM_BYTES: usize = 4 * 1024 * 1024;
 
