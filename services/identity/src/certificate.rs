@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use time::OffsetDateTime;
-use x509_parser::der_parser::oid::Oid;
+use x509_parser::asn1_rs::{Any, Class, Oid};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey as ParsedPublicKey;
@@ -81,9 +81,13 @@ pub struct Certificate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attribute {
     pub(crate) oid: String,
+    /// The universal tag of a primitive value; everything else is [`FOREIGN_TAG`], whatever its number.
     pub(crate) tag: u32,
     pub(crate) value: Vec<u8>,
 }
+
+/// Stands for values that are not of a universal primitive type: only DER, and no other class's number 12.
+pub(crate) const FOREIGN_TAG: u32 = u32::MAX;
 
 /// An entry of the subject alternative name extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,10 +241,14 @@ fn name_text(name: &X509Name<'_>) -> String {
 fn attributes(parsed: &X509Certificate<'_>) -> Vec<Attribute> {
     let attributes = parsed.subject().iter_attributes();
     attributes
-        .map(|attribute| Attribute {
-            oid: attribute.attr_type().to_id_string(),
-            tag: attribute.attr_value().tag().0,
-            value: attribute.attr_value().data.to_vec(),
+        .map(|attribute| {
+            let value = attribute.attr_value();
+            let usual = value.class() == Class::Universal && value.header.is_primitive();
+            Attribute {
+                oid: attribute.attr_type().to_id_string(),
+                tag: if usual { value.tag().0 } else { FOREIGN_TAG },
+                value: value.data.to_vec(),
+            }
         })
         .collect()
 }
@@ -260,7 +268,11 @@ impl Extensions {
         parsed.extensions_map().map_err(|_| CertificateError("an extension appears twice".to_owned()))?;
         let mut read = Self::default();
         for extension in parsed.extensions() {
-            read.take(&extension.oid, extension.parsed_extension())?;
+            let content = extension.parsed_extension();
+            if matches!(content, ParsedExtension::SubjectAlternativeName(_)) {
+                check_name_encodings(extension.value)?;
+            }
+            read.take(&extension.oid, content)?;
         }
         Ok(read)
     }
@@ -296,6 +308,23 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// A name of text or address is primitive in DER. x509-parser reads a constructed one all the same, and webpki
+/// does not see it, so that its name constraints would pass over a name that is judged here.
+fn check_name_encodings(extension: &[u8]) -> Result<(), CertificateError> {
+    const TEXTS_AND_ADDRESSES: [u32; 4] = [1, 2, 6, 7];
+    let unreadable = |_| CertificateError("its alternative names cannot be read".to_owned());
+    let (_, names) = Any::from_der(extension).map_err(unreadable)?;
+    let mut rest = names.data;
+    while !rest.is_empty() {
+        let (after, name) = Any::from_der(rest).map_err(unreadable)?;
+        if TEXTS_AND_ADDRESSES.contains(&name.tag().0) && !name.header.is_primitive() {
+            return Err(CertificateError("one of its alternative names is not encoded in DER".to_owned()));
+        }
+        rest = after;
+    }
+    Ok(())
 }
 
 fn alternative_name(name: &GeneralName<'_>) -> AlternativeName {

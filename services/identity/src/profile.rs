@@ -3,7 +3,7 @@
 //! webpki, Go and OpenSSL judge the alternative names only and take the common name as it comes; NATS, audit
 //! logs and people read the common name. So both must say the same one thing, and nothing else is said.
 
-use crate::certificate::{AlternativeName, Attribute, Certificate, KeyUsage, PublicKey};
+use crate::certificate::{AlternativeName, Attribute, Certificate, FOREIGN_TAG, KeyUsage, PublicKey};
 use crate::name_error::NameError;
 use crate::names::{PeerName, PlatformName};
 use crate::pattern::Role;
@@ -23,7 +23,7 @@ pub enum ProfileViolation {
     #[error("the subject has an attribute besides its common name (OID {0})")]
     SubjectAttribute(String),
     /// The common name is neither UTF8String nor PrintableString, so that libraries read it differently.
-    #[error("the common name is encoded as ASN.1 string type {0} instead of UTF8String or PrintableString")]
+    #[error("the common name is encoded as {} instead of UTF8String or PrintableString", encoding(*.0))]
     CommonNameEncoding(u32),
     /// The common name is not a peer's.
     #[error("the common name {0}")]
@@ -100,6 +100,20 @@ pub(crate) fn check(certificate: &Certificate, role: Role) -> Result<PeerName, P
         PublicKey::Usable => Ok(name),
         PublicKey::Unusable(what) => Err(ProfileViolation::PublicKey(what.clone())),
     }
+}
+
+/// The ASN.1 type of a universal tag, for people.
+fn encoding(tag: u32) -> String {
+    let name = match tag {
+        18 => "NumericString",
+        20 => "TeletexString",
+        22 => "IA5String",
+        28 => "UniversalString",
+        30 => "BMPString",
+        FOREIGN_TAG => "no primitive ASN.1 string at all",
+        other => return format!("ASN.1 type {other}"),
+    };
+    name.to_owned()
 }
 
 fn common_name(attributes: &[Attribute]) -> Result<PeerName, ProfileViolation> {

@@ -141,3 +141,22 @@ impl serde::Serialize for Rule {
         serializer.serialize_str(self.id())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_the_rules_is_the_order_of_judgement() {
+        assert!(Rule::ALL.is_sorted(), "explain compares rules by their order");
+        assert!(Rule::ALL.iter().all(|rule| *rule < Rule::KeyProven));
+    }
+
+    #[test]
+    fn every_rule_has_an_id_of_its_own() {
+        let mut ids: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), Rule::ALL.len());
+    }
+}

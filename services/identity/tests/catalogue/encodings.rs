@@ -1,12 +1,12 @@
 //! Certificates that libraries read differently, or that cannot be read.
 
-use rcgen::{DnType, DnValue};
+use rcgen::{CustomExtension, DnType, DnValue};
 use rustls_pki_types::CertificateDer;
 
 use crate::support::attempt::Attempt;
 use crate::support::der::{
     EXTENSIONS, SIGNATURE_ALGORITHM, SUBJECT, VERSION, ecdsa_with_sha1, p521_public_key, reissue,
-    rsa_public_key, subject,
+    rsa_public_key, sequence, subject, subject_of_one_set, tlv,
 };
 use crate::support::der::{PUBLIC_KEY, Parts};
 use crate::support::forge::Forge;
@@ -67,6 +67,23 @@ fn strings() -> Vec<Case> {
         case("CN that is not UTF-8", "profile: common-name", |f| {
             let name = [NAME.as_bytes(), &[0xff]].concat();
             resigned(f, |parts| parts.tbs[SUBJECT] = subject(UTF8_STRING, &name))
+        }),
+        case("CN with the number of UTF8String in another class", "profile: common-name", |f| {
+            resigned(f, |parts| parts.tbs[SUBJECT] = subject(0x8c, NAME.as_bytes()))
+        }),
+        case("two common names in one relative name", "profile: common-name", |f| {
+            let both = [NAME, "agent-001.p1.globex.serviceradar"];
+            resigned(f, |parts| parts.tbs[SUBJECT] = subject_of_one_set(&both))
+        }),
+        case("alternative names of constructed strings", "malformed", |f| {
+            let id = "spiffe://serviceradar.local/agent-001/acme/p1";
+            let names = sequence(&[tlv(0xa2, NAME.as_bytes()), tlv(0xa6, id.as_bytes())]);
+            let extension = CustomExtension::from_oid_content(&[2, 5, 29, 17], names);
+            let leaf = f.acme_leaf(|p| {
+                p.subject_alt_names.clear();
+                p.custom_extensions.push(extension);
+            });
+            Attempt::as_acme(f, leaf)
         }),
         case("CN that is empty", "profile: common-name", |f| {
             resigned(f, |parts| parts.tbs[SUBJECT] = subject(UTF8_STRING, b""))

@@ -109,7 +109,16 @@ pub(crate) fn ecdsa_with_sha1() -> Vec<u8> {
 
 /// A subject with one common name of any string type and bytes.
 pub(crate) fn subject(string_type: u8, name: &[u8]) -> Vec<u8> {
+    sequence(&[tlv(0x31, &common_name(string_type, name))])
+}
+
+/// A subject with several common names in one relative distinguished name.
+pub(crate) fn subject_of_one_set(names: &[&str]) -> Vec<u8> {
+    let names: Vec<Vec<u8>> = names.iter().map(|name| common_name(0x0c, name.as_bytes())).collect();
+    sequence(&[tlv(0x31, &names.concat())])
+}
+
+fn common_name(string_type: u8, name: &[u8]) -> Vec<u8> {
     const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
-    let attribute = sequence(&[COMMON_NAME.to_vec(), tlv(string_type, name)]);
-    sequence(&[tlv(0x31, &attribute)])
+    sequence(&[COMMON_NAME.to_vec(), tlv(string_type, name)])
 }
