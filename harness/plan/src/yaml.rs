@@ -3,10 +3,13 @@
 //! The library is `serde-saphyr`: it refuses duplicate keys, quotes scalars that would be read back as
 //! something else, and knows the line of what it refuses.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use serde_saphyr::{DoubleQuoted, FlowMap, FlowSeq, Spanned};
+use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
 
 /// Where in a YAML text something is, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +38,37 @@ pub struct YamlError {
 
 /// Reads one document.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
-    serde_saphyr::from_str(text)
-        .map_err(|error| YamlError { position: error.location().map(position), rendered: error.render() })
+    serde_saphyr::from_str(text).map_err(|error| YamlError {
+        position: error.location().map(position),
+        rendered: error.render_with_options(serde_saphyr::render_options! {
+            formatter: &Words,
+            source_name: Some("specification"),
+        }),
+    })
+}
+
+/// The reader's refusals in words for somebody who wrote the file, not the program.
+struct Words;
+
+impl MessageFormatter for Words {
+    fn format_message<'a>(&self, error: &'a Error) -> Cow<'a, str> {
+        match error {
+            Error::Unexpected { expected: "sequence start", .. } => "a list is expected here".into(),
+            Error::Unexpected { expected: "mapping start", .. } => {
+                "keys with values are expected here".into()
+            }
+            Error::Unexpected { expected: "string scalar", .. } => "a text is expected here".into(),
+            Error::InvalidScalar { ty: "u16", .. } => {
+                "a whole number from 0 to 65535 is expected here".into()
+            }
+            Error::InvalidScalar { ty: "u32", .. } => "a whole number from 0 on is expected here".into(),
+            Error::DuplicateMappingKey { key: Some(key), .. } => {
+                format!("the key {key:?} is there twice").into()
+            }
+            Error::Eof { .. } => "it ends before anything is said".into(),
+            other => UserMessageFormatter.format_message(other),
+        }
+    }
 }
 
 /// Writes one document.

@@ -8,7 +8,7 @@ use bulkhead_identity::{AgentId, NameError, TenantSlug};
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
     /// No YAML, an unknown or missing key, a wrong type, or a name outside the grammar.
-    #[error("the specification cannot be read: {0}")]
+    #[error("the specification cannot be read:\n{0}")]
     Unreadable(#[from] YamlError),
     /// 0 tenants, or more than there may be.
     #[error(
@@ -20,12 +20,17 @@ pub enum SpecError {
         found: usize,
     },
     /// A tenant without agents, or with more than there may be.
-    #[error("tenant {tenant} has {found} agents: give it between 1 and {MAX_AGENTS_PER_TENANT}")]
+    #[error(
+        "{}tenant {tenant} has {found} agents: give it between 1 and {MAX_AGENTS_PER_TENANT}",
+        prefix(at)
+    )]
     AgentCount {
         /// Whose.
         tenant: TenantSlug,
         /// How many were asked for.
         found: usize,
+        /// Where the tenant stands.
+        at: Option<Position>,
     },
     /// One slug twice.
     #[error("{}tenant {slug} is there twice: remove one, or give it another slug", prefix(at))]

@@ -180,6 +180,6 @@ fn check_agent_count(tenant: &TenantSlug, found: usize) -> Result<(), SpecError>
     if (1..=MAX_AGENTS_PER_TENANT).contains(&found) {
         Ok(())
     } else {
-        Err(SpecError::AgentCount { tenant: tenant.clone(), found })
+        Err(SpecError::AgentCount { tenant: tenant.clone(), found, at: None })
     }
 }

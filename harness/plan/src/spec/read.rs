@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::{
-    EnvironmentName, EnvironmentSpec, ImageOverrides, Lifetimes, NetworkMode, Ports, SpecError, TenantSpec,
-    familiar_agents,
+    EnvironmentName, EnvironmentSpec, ImageOverrides, Lifetimes, MAX_AGENTS_PER_TENANT, NetworkMode, Ports,
+    SpecError, TenantSpec, familiar_agents,
 };
 use crate::topology::Subnet;
 use crate::yaml::{self, Spanned};
@@ -40,7 +40,7 @@ struct WrittenTenant {
 
 pub(super) fn from_yaml(text: &str) -> Result<EnvironmentSpec, SpecError> {
     let written: WrittenSpec = yaml::read(text)?;
-    refuse_duplicates(&written.tenants)?;
+    refuse_misplaced(&written.tenants)?;
     let tenants = written.tenants.into_iter().map(tenant).collect::<Result<_, _>>()?;
     let mut spec = EnvironmentSpec::new(written.name, tenants)?;
     if let Some(lifetimes) = written.lifetimes {
@@ -62,21 +62,23 @@ fn tenant(written: WrittenTenant) -> Result<TenantSpec, SpecError> {
     Ok(TenantSpec { slug: written.slug.value, agents })
 }
 
-fn refuse_duplicates(tenants: &[WrittenTenant]) -> Result<(), SpecError> {
+/// What [`EnvironmentSpec::new`] refuses as well, but without knowing the line.
+fn refuse_misplaced(tenants: &[WrittenTenant]) -> Result<(), SpecError> {
     let mut slugs = BTreeSet::new();
-    for tenant in tenants {
-        let slug = &tenant.slug;
+    for WrittenTenant { slug, agents } in tenants {
+        let at = Some(yaml::position_of(slug));
+        let tenant = || slug.value.clone();
         if !slugs.insert(&slug.value) {
-            let at = Some(yaml::position_of(slug));
-            return Err(SpecError::DuplicateTenant { slug: slug.value.clone(), at });
+            return Err(SpecError::DuplicateTenant { slug: tenant(), at });
+        }
+        let Some(agents) = agents else { continue };
+        if !(1..=MAX_AGENTS_PER_TENANT).contains(&agents.len()) {
+            return Err(SpecError::AgentCount { tenant: tenant(), found: agents.len(), at });
         }
         let mut seen = BTreeSet::new();
-        if let Some(agent) = tenant.agents.iter().flatten().find(|agent| !seen.insert(&agent.value)) {
-            return Err(SpecError::DuplicateAgent {
-                agent: agent.value.clone(),
-                tenant: slug.value.clone(),
-                at: Some(yaml::position_of(agent)),
-            });
+        if let Some(agent) = agents.iter().find(|agent| !seen.insert(&agent.value)) {
+            let at = Some(yaml::position_of(agent));
+            return Err(SpecError::DuplicateAgent { agent: agent.value.clone(), tenant: tenant(), at });
         }
     }
     Ok(())

@@ -1,9 +1,11 @@
-//! The plan, tested from outside: what is rendered, what is issued, what is refused.
+//! The plan, tested from outside: what is rendered, what is issued, what is expected, what is refused.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
+mod bad_input;
 mod certificates;
 mod golden;
 mod nats_server;
+mod properties;
 mod renewal;
-#[allow(dead_code)]
 mod support;
