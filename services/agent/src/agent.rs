@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulkhead_identity::{PeerName, PeerPattern, PeerVerifier, PlatformName, Role, TenantName, TrustBundle};
+use bulkhead_identity::{
+    AuthorityName, PeerName, PeerPattern, PeerVerifier, PlatformName, Role, TenantName, TenantSlug,
+    TrustBundle,
+};
 use bulkhead_kit::access::{AccessLayer, Grants};
 use bulkhead_kit::config::ConfigError;
 use bulkhead_kit::credential::Credential;
@@ -50,6 +53,16 @@ pub enum StartError {
     /// Trust and identity do not go together.
     #[error("the agent could accept nobody: {0}; check the trust files")]
     Trust(String),
+    /// An agent is given its own tenant's anchors and nobody else's.
+    #[error(
+        "trust.tenant has the authority of tenant {found}, and the agent is of tenant {own}; take it out"
+    )]
+    ForeignAuthority {
+        /// Whose authority it is.
+        found: TenantSlug,
+        /// The agent's tenant.
+        own: TenantSlug,
+    },
     /// The address cannot be taken.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -79,6 +92,7 @@ impl Agent {
         let credential = Credential::load(&config.identity)?;
         let name = config.agent_name(&credential)?;
         let trust = trust::load(&config.trust)?;
+        check_anchors(&trust, &name.tenant)?;
         credential.check(&trust)?;
         Ok(Self { config, name, credential, trust })
     }
@@ -100,7 +114,9 @@ impl Agent {
             .map_err(|error| StartError::Trust(error.to_string()))?;
         let listener =
             Listener::bind(self.config.listen, &self.credential, verifier, Limits::default()).await?;
-        tracing::info!(address = %self.config.listen, "listening");
+        if let Ok(address) = listener.local_address() {
+            tracing::info!(%address, "listening");
+        }
 
         let link = Link::start(&self.config.nats, &self.credential, &self.trust).await?;
         let outbox = Outbox::start(&link, self.config.nats.buffer_messages);
@@ -153,6 +169,18 @@ impl Agent {
             outbox,
         }
     }
+}
+
+fn check_anchors(trust: &TrustBundle, own: &TenantSlug) -> Result<(), StartError> {
+    for authority in trust.authorities() {
+        match authority.name() {
+            AuthorityName::Tenant(found) if found != own => {
+                return Err(StartError::ForeignAuthority { found: found.clone(), own: own.clone() });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What goes on beside the gRPC server.
