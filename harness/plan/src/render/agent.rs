@@ -1,6 +1,6 @@
 //! `agent.yaml`.
 
-use bulkhead_identity::TenantSlug;
+use bulkhead_identity::{PlatformName, TenantSlug};
 use serde::Serialize;
 
 use super::{IDENTITY, Identity, LOG, Log, NatsLink, RenderError, files};
@@ -69,11 +69,12 @@ pub fn agent(service: &Service, placement: &Placement) -> Result<String, RenderE
 }
 
 /// One check of each kind that works without privileges: a port, a process, the health of another service.
+/// The poller is named beside its address, so that the agent asks over mTLS wherever the poller is.
 fn default_checks(nats: String, poller: String) -> Vec<Check> {
     let check = |name, kind, details| Check { name, r#type: kind, details, interval_ms: 1000 };
     vec![
         check("nats-port", "port", nats),
         check("agent-process", "process", "bulkhead-agent".to_owned()),
-        check("poller-health", "grpc", poller),
+        check("poller-health", "grpc", format!("{}@{poller}", PlatformName::Poller)),
     ]
 }
