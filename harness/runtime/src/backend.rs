@@ -6,8 +6,8 @@ pub mod process;
 use std::fmt;
 use std::path::PathBuf;
 
-use bulkhead_plan::environment::BackendKind;
-use bulkhead_plan::placement::{HostPort, Placement};
+use bulkhead_plan::environment::{BackendKind, RunningService};
+use bulkhead_plan::placement::Placement;
 use bulkhead_plan::{EnvironmentSpec, Role, Service, ServiceId, Topology};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -21,19 +21,6 @@ pub struct Placed {
     pub topology: Topology,
     /// Where each service will be for the others, and where it will see its files.
     pub placement: Placement,
-}
-
-/// A service that was started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
-    /// Which.
-    pub id: ServiceId,
-    /// The container's name, or the process's id.
-    pub handle: String,
-    /// Where it is for a program on the host.
-    pub address: HostPort,
-    /// The command that shows its log, or the log file.
-    pub logs: String,
 }
 
 /// What a service is doing.
@@ -105,7 +92,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
     fn create<'a>(&'a self, placed: &'a Placed, service: &'a Service) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// Starts a service that was created, or stopped.
-    fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<Running, Failure>>;
+    fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<RunningService, Failure>>;
 
     /// Stops one service without a death being reported.
     fn stop<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>>;

@@ -47,8 +47,13 @@ impl Engine {
     /// Connects to the engine that `DOCKER_HOST` names, else to the usual socket.
     pub async fn connect() -> Result<Self, EngineError> {
         let address = std::env::var("DOCKER_HOST").unwrap_or_else(|_| DEFAULT_ADDRESS.to_owned());
-        let failed = |reason: String| EngineError { address: address.clone(), reason };
-        let docker = Docker::connect_with_host(&address).map_err(|error| failed(chain(&error)))?;
+        Self::connect_to(&address).await
+    }
+
+    /// Connects to the engine at an address such as `unix:///var/run/docker.sock`.
+    pub async fn connect_to(address: &str) -> Result<Self, EngineError> {
+        let failed = |reason: String| EngineError { address: address.to_owned(), reason };
+        let docker = Docker::connect_with_host(address).map_err(|error| failed(chain(&error)))?;
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, async {
             // bollard 0.21.1 sends unversioned URLs by accident; negotiating keeps this right once it does not.
             let docker = docker.negotiate_version().await?;
@@ -104,5 +109,22 @@ pub(crate) fn status_code(error: &bollard::errors::Error) -> Option<u16> {
     match error {
         bollard::errors::Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn says_where_no_engine_is_and_what_to_do() {
+        for address in ["unix:///nonexistent/docker.sock", "tcp://127.0.0.1:1", "nonsense"] {
+            let error = Engine::connect_to(address).await.unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("no container engine answers at {address}: ")),
+                "{error}"
+            );
+            assert!(error.advice().contains("--backend process"), "{}", error.advice());
+        }
     }
 }

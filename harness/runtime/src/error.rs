@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bulkhead_plan::ServiceId;
-use bulkhead_plan::environment::BackendKind;
+use bulkhead_plan::environment::{BackendKind, MissingService};
 use bulkhead_plan::placement::PlacementError;
 use bulkhead_plan::spec::EnvironmentName;
 
@@ -120,6 +120,9 @@ pub enum Failure {
     /// Nothing of that name is in the environment.
     #[error("{0} is no service of this environment")]
     NoSuchService(ServiceId),
+    /// A service was laid out and not started: a mistake in this program.
+    #[error(transparent)]
+    Missing(#[from] MissingService),
     /// Somebody asked to stop.
     #[error("the start was cancelled")]
     Cancelled,
@@ -189,6 +192,7 @@ impl Failure {
                 "read its log; its configuration is in the state folder under services/".to_owned()
             }
             Self::NoSuchService(_) => "`cargo xtask status` lists the services".to_owned(),
+            Self::Missing(_) => "this is a mistake in the harness: please report it".to_owned(),
             Self::Cancelled => "start again when you like".to_owned(),
         }
     }

@@ -15,6 +15,7 @@ use bollard::query_parameters::{
 };
 use bulkhead_plan::Role;
 use futures::StreamExt;
+use time::OffsetDateTime;
 
 use crate::digest;
 use crate::elf::{self, Linkage};
@@ -225,7 +226,8 @@ async fn assembled(
     let mut labels = BTreeMap::from([(IMAGE.to_owned(), role.to_string())]);
     labels.extend(version.map(|version| (IMAGE_VERSION.to_owned(), version.to_string())));
     let repository = format!("bulkhead-{role}");
-    let recipe = Recipe { repository: &repository, program, labels };
+    let recipe =
+        Recipe { repository: &repository, program, labels, created: modified(program).map_err(unreadable)? };
     let reference = recipe.reference(&digest);
     if has(docker, &reference).await {
         return Ok(Image { reference, source: Source::LocalStore });
@@ -235,6 +237,10 @@ async fn assembled(
     load(docker, &reference, archive).await?;
     forget_older(docker, role, &reference).await;
     Ok(Image { reference, source: Source::Assembled })
+}
+
+fn modified(program: &Path) -> std::io::Result<OffsetDateTime> {
+    Ok(std::fs::metadata(program)?.modified()?.into())
 }
 
 fn refuse_what_cannot_run(program: &Path) -> Result<(), ImageError> {

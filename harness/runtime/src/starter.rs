@@ -4,13 +4,13 @@ mod artifacts;
 mod choice;
 mod files;
 mod plan;
-mod record;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
-use bulkhead_plan::{EnvironmentSpec, Role, Service};
+use bulkhead_plan::environment::{BackendKind, EnvironmentRecord, RunningService};
+use bulkhead_plan::{EnvironmentSpec, Role, Service, ServiceId};
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backend::docker::DockerBackend;
 use crate::backend::process::ProcessBackend;
-use crate::backend::{Backend, Placed, Running, ServiceState};
+use crate::backend::{Backend, Placed, ServiceState};
 use crate::engine::labels::{Lease, Scope, Stamp, checkout_id};
 use crate::environment::{self, Environment};
 use crate::error::{Failure, NotReady, StartError};
@@ -258,7 +258,10 @@ impl Starter {
             creations.buffer_unordered(CONCURRENCY).try_collect::<()>()
         )?;
         running.extend(one.start(others).await?);
-        record::of(&placed, &running, &self.workdir, backend.kind())
+        let (now, folder) = (OffsetDateTime::now_utc(), self.workdir.path());
+        let kind = backend.kind();
+        let Placed { topology, placement } = &placed;
+        Ok(EnvironmentRecord::assemble(topology, placement, kind, now, folder, &running)?)
     }
 
     fn publish(&self, start: &Start, record: EnvironmentRecord) -> Result<EnvironmentRecord, Failure> {
@@ -303,19 +306,22 @@ struct Services<'a> {
 }
 
 impl Services<'_> {
-    async fn create_and_start(&self, services: Vec<&Service>) -> Result<Vec<Running>, Failure> {
+    async fn create_and_start(
+        &self,
+        services: Vec<&Service>,
+    ) -> Result<BTreeMap<ServiceId, RunningService>, Failure> {
         for service in &services {
             self.backend.create(self.placed, service).await?;
         }
         self.start(services).await
     }
 
-    async fn start(&self, services: Vec<&Service>) -> Result<Vec<Running>, Failure> {
+    async fn start(&self, services: Vec<&Service>) -> Result<BTreeMap<ServiceId, RunningService>, Failure> {
         let starts = stream::iter(services).map(|service| self.start_one(service));
         starts.buffer_unordered(CONCURRENCY).try_collect().await
     }
 
-    async fn start_one(&self, service: &Service) -> Result<Running, Failure> {
+    async fn start_one(&self, service: &Service) -> Result<(ServiceId, RunningService), Failure> {
         let began = Instant::now();
         self.events.emit(Event::ServiceStarting { id: service.id.clone() });
         let running = self.backend.start(&service.id).await?;
@@ -329,6 +335,6 @@ impl Services<'_> {
             return Err(Failure::NotReady(Box::new(late)));
         }
         self.events.emit(Event::ServiceReady { id: service.id.clone(), address, after: began.elapsed() });
-        Ok(running)
+        Ok((service.id.clone(), running))
     }
 }

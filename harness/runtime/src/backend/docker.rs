@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bollard::Docker;
 use bollard::models::ContainerStateStatusEnum;
 use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
-use bulkhead_plan::environment::BackendKind;
+use bulkhead_plan::environment::{BackendKind, RunningService};
 use bulkhead_plan::placement::Placement;
 use bulkhead_plan::topology::NetworkName;
 use bulkhead_plan::{EnvironmentSpec, Service, ServiceId};
@@ -26,7 +26,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{Backend, Images, LogPart, Placed, Running, ServiceState};
+use super::{Backend, Images, LogPart, Placed, ServiceState};
 use crate::engine::labels::{Scope, Stamp};
 use crate::engine::sweep::{self, Manner};
 use crate::engine::{Engine, chain, status_code};
@@ -163,15 +163,14 @@ impl Backend for DockerBackend {
         .boxed()
     }
 
-    fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<Running, Failure>> {
+    fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<RunningService, Failure>> {
         async move {
             let known = self.known(id)?;
-            let (docker, name, id) = (self.docker.clone(), known.name.clone(), id.clone());
-            let wanted = id.clone();
+            let (docker, handle, id) = (self.docker.clone(), known.name.clone(), id.clone());
             let address =
-                self.to_its_end(async move { container::start(&docker, &wanted, &known).await }).await?;
-            let logs = format!("docker logs {name}");
-            Ok(Running { id, handle: name, address, logs })
+                self.to_its_end(async move { container::start(&docker, &id, &known).await }).await?;
+            let logs = format!("docker logs {handle}");
+            Ok(RunningService { handle, address, logs })
         }
         .boxed()
     }

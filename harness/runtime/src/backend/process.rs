@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bulkhead_plan::environment::BackendKind;
+use bulkhead_plan::environment::{BackendKind, RunningService};
 use bulkhead_plan::placement::{HostPort, Placement};
 use bulkhead_plan::{EnvironmentSpec, Role, Service, ServiceId, Topology, render};
 use futures::future::BoxFuture;
@@ -22,7 +22,7 @@ use futures::stream::BoxStream;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Backend, LogPart, Placed, Programs, Running, ServiceState};
+use super::{Backend, LogPart, Placed, Programs, ServiceState};
 use crate::engine::labels::{Scope, Stamp};
 use crate::engine::sweep::Manner;
 use crate::error::Failure;
@@ -105,7 +105,7 @@ impl ProcessBackend {
         })
     }
 
-    fn spawn(&self, id: &ServiceId) -> Result<Running, Failure> {
+    fn spawn(&self, id: &ServiceId) -> Result<RunningService, Failure> {
         let mut described =
             self.shared().services.get(id).cloned().ok_or_else(|| Failure::NoSuchService(id.clone()))?;
         let not_spawned =
@@ -139,7 +139,7 @@ impl ProcessBackend {
             log.clone(),
             self.deaths.clone(),
         ));
-        Ok(Running { id: id.clone(), handle: pid.to_string(), address, logs: log.display().to_string() })
+        Ok(RunningService { handle: pid.to_string(), address, logs: log.display().to_string() })
     }
 
     fn log_path(&self, id: &ServiceId) -> PathBuf {
@@ -172,7 +172,7 @@ impl Backend for ProcessBackend {
         })
     }
 
-    fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<Running, Failure>> {
+    fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<RunningService, Failure>> {
         // Nothing is awaited in there: a start cannot be cut in two by a cancellation.
         Box::pin(async move { self.spawn(id) })
     }

@@ -8,6 +8,8 @@ use std::io;
 use std::path::Path;
 
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::digest::{self, Digest};
 
@@ -24,8 +26,10 @@ pub struct Recipe<'a> {
     pub repository: &'a str,
     /// The static program on the host.
     pub program: &'a Path,
-    /// Labels beside the one that says who made it.
+    /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// When the image is to say that it was made: the program's own time, so that old images can be told from new.
+    pub created: OffsetDateTime,
 }
 
 impl Recipe<'_> {
@@ -68,11 +72,11 @@ impl Recipe<'_> {
     }
 
     fn configuration(&self, layer: &Digest) -> serde_json::Value {
-        let epoch = "1970-01-01T00:00:00Z";
+        let created = self.created.format(&Rfc3339).unwrap_or_default();
         json!({
             "architecture": architecture(),
             "os": "linux",
-            "created": epoch,
+            "created": created,
             "config": {
                 "Entrypoint": [format!("/{}", self.file_name())],
                 "User": format!("{NUMERIC_USER}:{NUMERIC_USER}"),
@@ -80,7 +84,7 @@ impl Recipe<'_> {
                 "Labels": self.labels,
             },
             "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer}")] },
-            "history": [{ "created": epoch, "created_by": "bulkhead" }],
+            "history": [{ "created": created, "created_by": "bulkhead" }],
         })
     }
 
@@ -132,7 +136,7 @@ mod tests {
 
     fn recipe(path: &Path) -> Recipe<'_> {
         let labels = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]);
-        Recipe { repository: "bulkhead-agent", program: path, labels }
+        Recipe { repository: "bulkhead-agent", program: path, labels, created: OffsetDateTime::UNIX_EPOCH }
     }
 
     #[test]
