@@ -1,4 +1,5 @@
 //! What the tests of environments share.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,10 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// How long anything may take on a machine that is busy with everything else.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The engine; or why these tests cannot judge. Where CI has one, it must answer.
-pub async fn engine() -> Option<Engine> {
+pub(crate) async fn engine() -> Option<Engine> {
     match Engine::connect().await {
         Ok(engine) => Some(engine),
         Err(error) => {
@@ -34,7 +35,7 @@ pub async fn engine() -> Option<Engine> {
 }
 
 /// The services as cargo builds them, built once, and NATS fetched once.
-pub async fn programs() -> Programs {
+pub(crate) async fn programs() -> Programs {
     static PROGRAMS: OnceCell<Programs> = OnceCell::const_new();
     let make = async || {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -48,22 +49,22 @@ pub async fn programs() -> Programs {
 }
 
 /// A state root of one test, and the way to see whether anything of it is left.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         Self { folder, events: Arc::default() }
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join(".bulkhead")
     }
 
-    pub async fn options(&self, backend: BackendChoice) -> StartOptions {
+    pub(crate) async fn options(&self, backend: BackendChoice) -> StartOptions {
         StartOptions {
             state_root: self.root(),
             backend,
@@ -74,16 +75,16 @@ impl Place {
     }
 
     /// Collects events for [`Place::seen`].
-    pub fn events(&self) -> Events {
+    pub(crate) fn events(&self) -> Events {
         let seen = self.events.clone();
         Events::new(move |event| seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(event))
     }
 
-    pub fn seen(&self) -> Vec<Event> {
+    pub(crate) fn seen(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    pub async fn start(
+    pub(crate) async fn start(
         &self,
         spec: EnvironmentSpec,
         backend: BackendChoice,
@@ -93,21 +94,22 @@ impl Place {
     }
 
     /// A copy of the stand-in under the name of what it is to do, given to an agent's place.
-    pub async fn options_with_agent(&self, backend: BackendChoice, conduct: &str) -> StartOptions {
+    pub(crate) async fn options_with_agent(&self, backend: BackendChoice, conduct: &str) -> StartOptions {
         let agent = self.folder.path().join(conduct);
-        std::fs::copy(env!("CARGO_BIN_EXE_bulkhead-test-stand-in"), &agent).unwrap_or_else(|error| panic!("{error}"));
+        std::fs::copy(env!("CARGO_BIN_EXE_bulkhead-test-stand-in"), &agent)
+            .unwrap_or_else(|error| panic!("{error}"));
         let programs = Programs { agent, ..programs().await };
         StartOptions { programs: ProgramSource::Given(programs), ..self.options(backend).await }
     }
 
     /// Fails when a container, network or process of this place is there.
-    pub async fn assert_nothing_left(&self) {
+    pub(crate) async fn assert_nothing_left(&self) {
         let left = self.left().await;
         assert!(left.is_empty(), "left behind: {left:?}");
     }
 
     /// What is there.
-    pub async fn left(&self) -> Vec<String> {
+    pub(crate) async fn left(&self) -> Vec<String> {
         let checkout = checkout_id(&self.root());
         let mut left = processes_with(&checkout);
         if let Ok(engine) = Engine::connect().await {
@@ -141,13 +143,13 @@ fn processes_with(checkout: &str) -> Vec<String> {
 }
 
 /// Two tenants.
-pub fn spec(name: &str) -> EnvironmentSpec {
+pub(crate) fn spec(name: &str) -> EnvironmentSpec {
     let name = name.parse().unwrap_or_else(|error| panic!("{error}"));
     EnvironmentSpec::with_tenants(name, 2, 1).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Waits until `look` finds something, and says what it saw last when it does not.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match look().await {
