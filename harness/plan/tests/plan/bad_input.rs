@@ -175,7 +175,7 @@ fn lifetimes_that_contradict_each_other_are_refused() {
 fn a_specification_is_written_as_it_is_read() {
     let text = "name: demo\ntenants:\n- slug: acme\n  agents:\n  - agent-001.p1\n  - web.p2\n- slug: 'no'\n  agents:\n  - agent-001.p1\n\
                 network: flat\nsubnets: 10.77.0.0/24\nlifetimes:\n  root_days: 10\n  authority_days: 5\n  leaf_hours: 24\n\
-                images:\n  agent: registry.example/agent:1\nports:\n  nats: 4222\n";
+                images:\n  agent: example/agent:1\nports:\n  nats: 4222\n";
     let spec = EnvironmentSpec::from_yaml(text).unwrap();
     assert_eq!(EnvironmentSpec::from_yaml(&spec.to_yaml()).unwrap(), spec);
     let familiar = with_tenants(7, 2).unwrap();

@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use bulkhead_identity::{AuthorityName, PeerName};
+use bulkhead_identity::{
+    AuthorityName, IssuingAuthority, PeerName, PeerPattern, PeerVerifier, PlatformName, Role, TrustBundle,
+    TrustRoot,
+};
 use bulkhead_plan::pki::{self, CertificatePaths, ExistingCertificates, KeySource, Pki, SystemKeys};
 use bulkhead_plan::{EnvironmentSpec, Topology};
+use rustls_pki_types::UnixTime;
 use time::Duration;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -56,6 +61,38 @@ fn openssl_verifies_every_chain() {
     }
     let agents: usize = spec.tenants().iter().map(|tenant| tenant.agents.len()).sum();
     assert_eq!(verified, agents + 3, "nats, poller, admin and every agent");
+}
+
+#[test]
+fn the_platforms_own_verifier_accepts_every_authority_and_every_leaf() {
+    let pki = support::new_pki(&topology());
+    let root = &pki.authority(&AuthorityName::Root).unwrap().pem;
+    let below = pki.authorities().filter(|(name, _)| **name != AuthorityName::Root);
+    let authorities = below.map(|(name, certificate)| {
+        let authority = IssuingAuthority::from_pem(certificate.pem.as_bytes()).unwrap();
+        assert_eq!((authority.name(), authority.generation()), (name, Some(1)));
+        authority
+    });
+    let root = TrustRoot::from_pem(root.as_bytes()).unwrap();
+    let bundle = Arc::new(TrustBundle::new(root, authorities.collect()).unwrap());
+    let now = Duration::seconds(support::NOW.unix_timestamp());
+    let now = UnixTime::since_unix_epoch(now.try_into().unwrap());
+    for (name, certificate) in pki.leaves() {
+        let judge = |role| {
+            let accepted = vec![PeerPattern::Exactly(name.clone())];
+            PeerVerifier::new(bundle.clone(), accepted, role).unwrap().verify(&certificate.der, now)
+        };
+        let (is_server, is_client) = match name {
+            PeerName::Platform(PlatformName::Nats) => (true, false),
+            PeerName::Platform(PlatformName::Admin) => (false, true),
+            _ => (true, true),
+        };
+        for (role, fits) in [(Role::Server, is_server), (Role::Client, is_client)] {
+            let said = judge(role).map_err(|refusal| refusal.code());
+            let expected = if fits { Ok(name.clone()) } else { Err("wrong-purpose") };
+            assert_eq!(said, expected, "{name} as a {role}");
+        }
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn compose_override() {
     let topology = Topology::new(&EnvironmentSpec::from_yaml(flat).unwrap()).unwrap();
     let placement = Placement::containers(&topology).unwrap();
     let options = ComposeOptions {
-        agent_image: "registry.example/agent@sha256:0123".to_owned(),
+        agent_image: "example/agent@sha256:0123".to_owned(),
         ..ComposeOptions::new("/var/lib/state", "0:0")
     };
     let rendered = render::compose(&topology, &placement, &options).unwrap();
