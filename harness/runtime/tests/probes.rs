@@ -1,6 +1,8 @@
 //! The probes tell apart what a careless one would all call "refused": a server that says no, one that
 //! hangs up, one that says nothing, and one that is not there.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

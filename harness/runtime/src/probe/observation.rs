@@ -68,6 +68,14 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// JetStream knows no such stream in the caller's account (error 10059).
+    #[must_use]
+    pub fn is_stream_not_found(&self) -> bool {
+        matches!(self, Self::JetStream { error: 10059, .. })
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

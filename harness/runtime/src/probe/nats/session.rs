@@ -146,9 +146,14 @@ impl Session {
 
     /// A JetStream API request (`$JS.API.…`): the answer's JSON, or its error.
     pub async fn api(&mut self, subject: &str, body: &Value) -> Observation<Value> {
-        let watch = self.watch(&format!("JetStream request {subject}"));
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let sight = match self.ask(subject, &Headers::default(), &body).await.ok() {
+        self.store(subject, &body).await
+    }
+
+    /// Publishes for a stream to store, and waits for its receipt (or its error).
+    pub async fn store(&mut self, subject: &str, payload: &str) -> Observation<Value> {
+        let watch = self.watch(&format!("JetStream request {subject}"));
+        let sight = match self.ask(subject, &Headers::default(), payload).await.ok() {
             Ok(message) => api_answer(&message),
             Err(sight) => sight,
         };

@@ -55,10 +55,11 @@ impl Audit {
         self.peer.as_deref()?.rsplit_once(':')?.1.parse().ok()
     }
 
-    /// The reason as the access model knows it; `None` for a code that it does not know.
+    /// The reason as the access model knows it; `None` for a code that it does not know, which therefore
+    /// never counts as the expected reason.
     #[must_use]
     pub fn denial(&self) -> Option<DenialReason> {
-        serde_json::from_value(serde_json::Value::String(self.reason.clone()?)).ok()
+        self.reason.as_deref().and_then(DenialReason::from_code)
     }
 }
 

@@ -28,6 +28,8 @@ const SENTENCES: &[(&str, DenialReason)] = &[
     ("is not authorized to sign for this name", DenialReason::NameConstraint),
     ("is not permitted by any constraint", DenialReason::NameConstraint),
     ("too many intermediates for path length constraint", DenialReason::PathLength),
+    // A leaf that signs is no authority at all.
+    ("parent certificate cannot sign this kind of certificate", DenialReason::UnknownIssuer),
     ("ECDSA verification failure", DenialReason::BadSignature),
     ("invalid signature", DenialReason::BadSignature),
     ("incompatible key usage", DenialReason::WrongPurpose),

@@ -1,0 +1,154 @@
+//! Attempts at a service's door: an observation, the server's record of it, controls around both.
+
+use std::time::Duration;
+
+use bulkhead_plan::access::{Operation, Who};
+use bulkhead_runtime::probe::grpc::{self, Answer, Call, Caller};
+use bulkhead_runtime::probe::nats::{Login, login};
+use bulkhead_runtime::probe::records::{Audit, Event, Line};
+use bulkhead_runtime::probe::tls::{Hello, handshake};
+use bulkhead_runtime::probe::{Observation, Presented, Sight, TraceId};
+
+use crate::controls::served;
+use crate::platform::{Platform, Target};
+use crate::scene::{Scene, Unmet};
+use crate::verdict::{Judged, Record, between, judge};
+use crate::words::Peer;
+
+/// How long a server's record may take to appear in its log.
+const RECORD_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Connects with a credential, and files the outcome under `who`; `certified` is the same in the model.
+pub(crate) async fn connect(
+    scene: &mut Scene,
+    who: &Peer,
+    service: &Peer,
+    credential: Option<Presented>,
+    certified: Who,
+) -> Result<(), Unmet> {
+    let platform = scene.platform()?;
+    let model = platform.expected(certified, platform.connection_to(service)?);
+    let target = platform.target(service)?;
+    scene.show(credential.as_ref());
+    scene.pages.push(target.page.clone());
+    let before = served(&platform, service).await;
+    let seen = knock(service, &target, credential.as_ref()).await;
+    let judged = join(&platform, service, &target, &seen).await.under(model);
+    let after = served(&platform, service).await;
+    scene.file(who, between(before, judged, after));
+    Ok(())
+}
+
+/// Calls a method with a prepared caller, and files the outcome under `who`; `attempted` is the same in the model.
+pub(crate) async fn call(
+    scene: &mut Scene,
+    who: &Peer,
+    service: &Peer,
+    caller: Caller,
+    what: Call,
+    attempted: Operation,
+) -> Result<(), Unmet> {
+    let platform = scene.platform()?;
+    let model = platform.expected(platform.as_itself(who)?, attempted);
+    let target = platform.target(service)?;
+    scene.show(caller.hello.credential.as_ref());
+    scene.pages.push(target.page.clone());
+    let before = served(&platform, service).await;
+    let seen = grpc::call(&target.address, &caller, what).await;
+    let judged = join(&platform, service, &target, &seen).await.under(model);
+    let after = served(&platform, service).await;
+    scene.trace.clone_from(&seen.trace_id);
+    scene.answer = seen.split().1;
+    scene.file(who, between(before, judged, after));
+    Ok(())
+}
+
+/// The caller with its own certificate, addressing the service by its name.
+pub(crate) fn caller(scene: &Scene, who: &Peer, service: &Peer) -> Result<Caller, Unmet> {
+    let platform = scene.platform()?;
+    let credential = platform.credential(who)?;
+    Ok(Caller::of(credential.as_ref(), &platform.target(service)?.name.common_name()))
+}
+
+/// The answer to a call, when there was one.
+pub(crate) fn answer(scene: &Scene) -> Option<&Answer> {
+    scene.answer.as_ref()
+}
+
+async fn knock(service: &Peer, target: &Target, credential: Option<&Presented>) -> Observation<()> {
+    if *service == Peer::Broker {
+        let how = credential.map_or_else(Login::without_certificate, Login::with);
+        return login(&target.address, &how).await.map(|_| ());
+    }
+    let hello = Hello::grpc(credential, &target.name.common_name());
+    handshake(&target.address, &hello).await.map(|_| ())
+}
+
+/// Finds the server's record of what was seen, and judges the two together.
+async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Observation<T>) -> Judged {
+    let mut evidence = vec![seen.to_string()];
+    if !matches!(seen.sight, Sight::Refused(_) | Sight::Closed(_)) {
+        return Judged::new(judge(&seen.sight, &Record::None("")), evidence);
+    }
+    let Some(port) = seen.local.map(|local| local.port()) else {
+        return Judged::inconclusive(format!("{seen}: the attempt's own port is not known"));
+    };
+    let wanted = format!("a refusal of port {port}");
+    let is_it = |line: &Line| match service {
+        Peer::Broker => line.broker.as_ref().is_some_and(|record| record.peer_port == port),
+        _ => line.audit.as_ref().is_some_and(|audit| refuses(audit, port, seen.trace_id.as_ref())),
+    };
+    let found = platform.book.find(&target.page, &wanted, RECORD_DEADLINE, is_it).await;
+    let outcome = match &found {
+        Ok(line) => {
+            evidence.push(format!("{} recorded: {}", target.page, line.text));
+            let record = match (&line.audit, &line.broker) {
+                (Some(audit), _) => Record::Refused(audit),
+                (None, Some(broker)) => Record::Broker(broker),
+                (None, None) => Record::None(&wanted),
+            };
+            judge(&seen.sight, &record)
+        }
+        Err(missing) => {
+            evidence.push(missing.to_string());
+            judge(&seen.sight, &Record::None(&wanted))
+        }
+    };
+    Judged::new(outcome, evidence)
+}
+
+/// A refusal of this very attempt: by its trace where the call was read, else by its port. A call that was
+/// let in first and refused afterwards has an accepted handshake, which is why only refusals count here.
+fn refuses(audit: &Audit, port: u16, trace: Option<&TraceId>) -> bool {
+    let same_trace = trace.is_some() && audit.trace_id.as_deref() == trace.map(TraceId::as_str);
+    audit.event == Event::Refused && (same_trace || audit.peer_port() == Some(port))
+}
+
+/// The service has a record of accepting or refusing the last call, under this name.
+pub(crate) async fn recorded(
+    scene: &mut Scene,
+    service: &Peer,
+    who: &Peer,
+    event: Event,
+) -> Result<(), Unmet> {
+    let platform = scene.platform()?;
+    let (target, name) = (platform.target(service)?, platform.name(who)?.common_name());
+    let Some(trace) = scene.trace.clone() else {
+        return scene.unclear("no call was made that could be on record");
+    };
+    let is_it = |line: &Line| {
+        line.audit.as_ref().is_some_and(|audit| {
+            audit.event == event
+                && audit.trace_id.as_deref() == Some(trace.as_str())
+                && audit.identity.as_deref() == Some(name.as_str())
+        })
+    };
+    let wanted = format!("{event:?} for {name} under trace {trace}");
+    match platform.book.find(&target.page, &wanted, RECORD_DEADLINE, is_it).await {
+        Ok(line) => {
+            scene.note(line.text);
+            Ok(())
+        }
+        Err(missing) => scene.unclear(missing.to_string()),
+    }
+}

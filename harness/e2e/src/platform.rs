@@ -1,0 +1,216 @@
+//! The running environment, as the scenarios need it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bulkhead_identity::{AuthorityName, PeerName, TenantSlug};
+use bulkhead_plan::environment::{BackendKind, Credential, EnvironmentRecord, TenantRecord};
+use bulkhead_plan::spec::NetworkMode;
+use bulkhead_plan::topology::ServiceId;
+use bulkhead_runtime::probe::forge::{Flaw, Forger};
+use bulkhead_runtime::probe::records::{Book, Source};
+use bulkhead_runtime::probe::{CredentialError, Presented};
+use tokio::sync::Semaphore;
+
+use crate::words::{FlawWord, Peer};
+
+/// Something that the scenarios need and the environment does not have.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// The scenarios are about two tenants.
+    #[error(
+        "the scenarios need two tenants with an agent each, and environment '{name}' has {tenants}; start it with --tenants 2 or more"
+    )]
+    TooFewTenants {
+        /// The environment.
+        name: String,
+        /// How many it has.
+        tenants: usize,
+    },
+    /// A feature names a tenant that is not there.
+    #[error("the features name a tenant '{0}' that this environment does not have")]
+    NoSuchTenant(String),
+    /// Somebody who offers nothing was to be reached, or has no certificate and was to show one.
+    #[error("{0}")]
+    Impossible(String),
+    /// A certificate could not be read or made.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+}
+
+/// The environment, its authorities and its logs.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) record: EnvironmentRecord,
+    pub(crate) forger: Forger,
+    pub(crate) book: Book,
+    /// Where the services' programs are, for stand-ins.
+    pub(crate) binaries: Option<PathBuf>,
+    /// Each scenario that keeps streams holds one of these: a tenant may have ten streams.
+    pub(crate) stream_places: Arc<Semaphore>,
+}
+
+/// How many scenarios keep streams at the same time.
+const STREAM_PLACES: usize = 2;
+
+/// A service that can be reached from here.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) address: String,
+    pub(crate) name: PeerName,
+    /// The service's page in the book of records.
+    pub(crate) page: String,
+}
+
+impl Platform {
+    pub(crate) fn open(record: EnvironmentRecord, binaries: Option<PathBuf>) -> Result<Self, PlatformError> {
+        let populated = record.tenants.iter().filter(|tenant| !tenant.agents.is_empty()).count();
+        if populated < 2 {
+            return Err(PlatformError::TooFewTenants { name: record.name.to_string(), tenants: populated });
+        }
+        let sources = record.services.iter().map(|service| {
+            let source = match record.backend {
+                BackendKind::Process => Source::File(PathBuf::from(&service.logs)),
+                BackendKind::Docker | BackendKind::Compose => Source::Container(service.handle.clone()),
+            };
+            (service.id.to_string(), source)
+        });
+        let book = Book::open(sources);
+        let forger = Forger::of_environment(&record.state_dir);
+        let stream_places = Arc::new(Semaphore::new(STREAM_PLACES));
+        Ok(Self { record, forger, book, binaries, stream_places })
+    }
+
+    /// The features' `acme` and `globex` are the tenants of these names, or else the first two.
+    pub(crate) fn tenant(&self, word: &str) -> Result<&TenantRecord, PlatformError> {
+        let tenants = &self.record.tenants;
+        let named = tenants.iter().find(|tenant| tenant.slug.as_str() == word);
+        let place = ["acme", "globex"].iter().position(|known| *known == word);
+        named.or_else(|| tenants.get(place?)).ok_or_else(|| PlatformError::NoSuchTenant(word.to_owned()))
+    }
+
+    pub(crate) fn slug(&self, word: &str) -> Result<&TenantSlug, PlatformError> {
+        Ok(&self.tenant(word)?.slug)
+    }
+
+    /// The peer's own certificate; `None` for nobody.
+    pub(crate) fn credential(&self, peer: &Peer) -> Result<Option<Presented>, PlatformError> {
+        let platform = &self.record.platform;
+        let credential = match peer {
+            Peer::Nobody => return Ok(None),
+            Peer::Broker => &platform.nats_credential,
+            Peer::Poller => &platform.poller_credential,
+            Peer::Administrator => &platform.admin,
+            Peer::Agent(word) => &self.first_agent(word)?.credential,
+        };
+        Ok(Some(present(credential)?))
+    }
+
+    /// The name that stands in the peer's certificate.
+    pub(crate) fn name(&self, peer: &Peer) -> Result<PeerName, PlatformError> {
+        let platform = &self.record.platform;
+        match peer {
+            Peer::Nobody => Err(PlatformError::Impossible("nobody has no name".to_owned())),
+            Peer::Broker => Ok(platform.nats.name.clone()),
+            Peer::Poller => Ok(platform.poller.name.clone()),
+            Peer::Administrator => Ok(platform.admin.name.clone()),
+            Peer::Agent(word) => Ok(self.first_agent(word)?.name.clone()),
+        }
+    }
+
+    pub(crate) fn target(&self, peer: &Peer) -> Result<Target, PlatformError> {
+        let platform = &self.record.platform;
+        match peer {
+            Peer::Broker => Ok(Target {
+                address: platform.nats.address.clone(),
+                name: platform.nats.name.clone(),
+                page: ServiceId::Nats.to_string(),
+            }),
+            Peer::Poller => Ok(Target {
+                address: platform.poller.address.clone(),
+                name: platform.poller.name.clone(),
+                page: ServiceId::Poller.to_string(),
+            }),
+            Peer::Agent(word) => {
+                let agent = self.first_agent(word)?;
+                let tenant = self.slug(word)?.clone();
+                let page = ServiceId::Agent { tenant, agent: agent.id.clone() }.to_string();
+                Ok(Target { address: agent.address.clone(), name: agent.name.clone(), page })
+            }
+            Peer::Nobody | Peer::Administrator => {
+                Err(PlatformError::Impossible(format!("{peer} offers no service to reach")))
+            }
+        }
+    }
+
+    /// The address of a service as the other services see it.
+    pub(crate) fn inside_address(&self, peer: &Peer) -> Result<String, PlatformError> {
+        match peer {
+            Peer::Broker => Ok(self.record.platform.nats.inside_address.clone()),
+            Peer::Poller => Ok(self.record.platform.poller.inside_address.clone()),
+            Peer::Agent(word) => Ok(self.first_agent(word)?.inside_address.clone()),
+            Peer::Nobody | Peer::Administrator => {
+                Err(PlatformError::Impossible(format!("{peer} offers no service to reach")))
+            }
+        }
+    }
+
+    /// A certificate that carries the peer's name and has the flaw.
+    pub(crate) fn forged(&self, peer: &Peer, flaw: &FlawWord) -> Result<Presented, PlatformError> {
+        let flaw = match flaw {
+            FlawWord::OwnOf(other) => {
+                let nobody = || PlatformError::Impossible(format!("{other} has no certificate"));
+                return self.credential(other)?.ok_or_else(nobody);
+            }
+            other => self.flaw(other)?,
+        };
+        Ok(self.forger.make(&self.name(peer)?, &flaw)?)
+    }
+
+    pub(crate) fn flaw(&self, word: &FlawWord) -> Result<Flaw, PlatformError> {
+        Ok(match word {
+            FlawWord::Valid | FlawWord::OwnOf(_) => Flaw::None,
+            FlawWord::SelfSigned => Flaw::SelfSigned,
+            FlawWord::UnknownAuthority => Flaw::UnknownAuthority,
+            FlawWord::CopiedAuthority => Flaw::CopiedAuthority,
+            FlawWord::ByRoot => Flaw::IssuedBy(AuthorityName::Root),
+            FlawWord::ByPlatform => Flaw::IssuedBy(AuthorityName::Platform),
+            FlawWord::ByTenant(word) => Flaw::IssuedBy(AuthorityName::Tenant(self.slug(word)?.clone())),
+            FlawWord::ByLeaf => Flaw::UnderLeaf,
+            FlawWord::BySubordinate => Flaw::UnderSubordinate,
+            FlawWord::Expired => Flaw::Expired,
+            FlawWord::NotYetValid => Flaw::NotYetValid,
+            FlawWord::Altered => Flaw::AlteredSignature,
+            FlawWord::AlsoNaming(other) => Flaw::ExtraName(self.name(other)?),
+            FlawWord::AlsoLocalhost => Flaw::LocalhostName,
+            FlawWord::SubjectOnly => Flaw::CommonNameOnly,
+            FlawWord::NoPurpose => Flaw::NoPurpose,
+            FlawWord::ServersOnly => Flaw::OnlyForServers,
+            FlawWord::ClientsOnly => Flaw::OnlyForClients,
+        })
+    }
+
+    /// Why this environment has no walls between networks, when it has none.
+    pub(crate) fn no_walls(&self) -> Option<String> {
+        match (self.record.backend, self.record.network_mode) {
+            (BackendKind::Process, _) => {
+                Some("the process backend runs every service on this machine's loopback network".to_owned())
+            }
+            (_, NetworkMode::Flat) => Some("the environment was started with one flat network".to_owned()),
+            (_, NetworkMode::PerTenant) => None,
+        }
+    }
+
+    pub(crate) fn first_agent(
+        &self,
+        word: &str,
+    ) -> Result<&bulkhead_plan::environment::AgentRecord, PlatformError> {
+        let tenant = self.tenant(word)?;
+        let none = || PlatformError::Impossible(format!("tenant '{}' has no agent", tenant.slug));
+        tenant.agents.first().ok_or_else(none)
+    }
+}
+
+fn present(credential: &Credential) -> Result<Presented, CredentialError> {
+    Presented::from_files(credential.name.to_string(), &credential.certificate, &credential.key)
+}

@@ -1,0 +1,232 @@
+//! The runner: features in, a report out.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bulkhead_plan::environment::EnvironmentRecord;
+use cucumber::event::ScenarioFinished;
+use cucumber::gherkin::{Feature, Rule, Scenario};
+use cucumber::{World, WriterExt, writer};
+
+use crate::platform::{Platform, PlatformError};
+use crate::report::{Conclusion, Kept, NotCovered, Report, ScenarioReport};
+use crate::scene::Scene;
+use crate::{material, steps};
+
+/// Scenarios that need walls between networks.
+const NETWORK_WALLS: &str = "network-walls";
+/// How many lines of each service's log a failure shows.
+const LOG_LINES: usize = 8;
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder with the features.
+    pub features: PathBuf,
+    /// Only scenarios whose feature, rule or name contains this.
+    pub name: Option<String>,
+    /// Only scenarios with this tag, without the `@`.
+    pub tag: Option<String>,
+    /// How many scenarios run at the same time.
+    pub concurrency: usize,
+    /// Where the services' programs are: some scenarios start a second agent or poller of their own.
+    pub binaries: Option<PathBuf>,
+    /// A JUnit XML file to write.
+    pub junit: Option<PathBuf>,
+    /// A Cucumber JSON file to write.
+    pub json: Option<PathBuf>,
+    /// The command that starts a run, for the lines that say how to repeat a scenario.
+    pub command: String,
+}
+
+/// A run that could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The environment does not have what the scenarios need.
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    /// A report file could not be created.
+    #[error("cannot write the report {}: {source}", path.display())]
+    ReportFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// There are no features.
+    #[error("there are no features in {}: give the folder that has the .feature files", .0.display())]
+    NoFeatures(PathBuf),
+}
+
+/// Runs the scenarios against a running environment. Each ended scenario is told at once.
+///
+/// The future is not `Send` (cucumber runs its scenarios on one thread): drive it with `block_on` or on a
+/// local set.
+///
+/// # Errors
+/// [`RunError`] when nothing could be run at all. What scenarios found is in the [`Report`].
+pub async fn run(
+    options: &Options,
+    environment: EnvironmentRecord,
+    tell: impl Fn(&ScenarioReport) + 'static,
+) -> Result<Report, RunError> {
+    if !options.features.is_dir() {
+        return Err(RunError::NoFeatures(options.features.clone()));
+    }
+    let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
+    let report = Rc::new(RefCell::new(Report::default()));
+    let (junit, json) = (create(options.junit.as_ref())?, create(options.json.as_ref())?);
+    let runner = Scene::cucumber::<PathBuf>()
+        .max_concurrent_scenarios(options.concurrency.max(1))
+        .before({
+            let platform = Arc::clone(&platform);
+            move |_, _, _, scene| {
+                scene.enter(Arc::clone(&platform));
+                Box::pin(std::future::ready(()))
+            }
+        })
+        .after({
+            let (report, platform, options) = (Rc::clone(&report), Arc::clone(&platform), options.clone());
+            let tell = Rc::new(tell);
+            move |feature, rule, scenario, finished, scene| {
+                let (report, platform, tell) = (Rc::clone(&report), Arc::clone(&platform), Rc::clone(&tell));
+                let options = options.clone();
+                Box::pin(async move {
+                    let place = Place { feature, rule, scenario };
+                    let (ended, kept) = end(&platform, &options, &place, finished, scene).await;
+                    tell(&ended);
+                    let mut report = report.borrow_mut();
+                    report.kept.extend(kept.into_iter().map(Kept));
+                    report.scenarios.push(ended);
+                })
+            }
+        });
+    let filter = {
+        let (report, platform, options) = (Rc::clone(&report), Arc::clone(&platform), options.clone());
+        move |feature: &Feature, rule: Option<&Rule>, scenario: &Scenario| {
+            let place = Place { feature, rule, scenario };
+            place.is_wanted(&options) && place.is_covered(&platform, &report)
+        }
+    };
+    let features = options.features.clone();
+    // A sentence without a step proves nothing: skipped steps are failures in every report.
+    let junit = writer::JUnit::for_tee(junit, 0);
+    let json = writer::Json::for_tee(json);
+    let writer = junit.tee::<Scene, _>(json).normalized();
+    // The arguments of this process are its own, not cucumber's.
+    let runner = runner.with_writer(writer).fail_on_skipped().with_default_cli();
+    drop(runner.filter_run(features, filter).await);
+    drop(platform);
+    Ok(report.take())
+}
+
+type Output = Box<dyn std::io::Write>;
+
+/// A report's file; a report that nobody wants is written nowhere.
+fn create(path: Option<&PathBuf>) -> Result<Output, RunError> {
+    let Some(path) = path else { return Ok(Box::new(std::io::sink())) };
+    match File::create(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(source) => Err(RunError::ReportFile { path: path.clone(), source }),
+    }
+}
+
+/// A scenario and where it stands.
+struct Place<'a> {
+    feature: &'a Feature,
+    rule: Option<&'a Rule>,
+    scenario: &'a Scenario,
+}
+
+impl Place<'_> {
+    fn rule_name(&self) -> &str {
+        self.rule.map_or("", |rule| rule.name.as_str())
+    }
+
+    fn tags(&self) -> impl Iterator<Item = &String> {
+        let of_rule = self.rule.into_iter().flat_map(|rule| &rule.tags);
+        self.feature.tags.iter().chain(of_rule).chain(&self.scenario.tags)
+    }
+
+    fn is_wanted(&self, options: &Options) -> bool {
+        let by_name = options.name.as_deref().is_none_or(|name| {
+            [&self.feature.name, self.rule_name(), &self.scenario.name].iter().any(|text| text.contains(name))
+        });
+        let by_tag = options.tag.as_deref().is_none_or(|tag| self.tags().any(|found| found == tag));
+        by_name && by_tag
+    }
+
+    /// What this environment cannot show is reported as such, with the reason, and never as passed.
+    fn is_covered(&self, platform: &Platform, report: &RefCell<Report>) -> bool {
+        let needs_walls = self.tags().any(|tag| tag == NETWORK_WALLS);
+        let Some(reason) = platform.no_walls().filter(|_| needs_walls) else { return true };
+        let (feature, name) = (self.feature.name.clone(), self.scenario.name.clone());
+        report.borrow_mut().not_covered.push(NotCovered { feature, name, reason });
+        false
+    }
+}
+
+/// Cleans up after a scenario and says how it ended.
+async fn end(
+    platform: &Platform,
+    options: &Options,
+    place: &Place<'_>,
+    finished: &ScenarioFinished,
+    scene: Option<&mut Scene>,
+) -> (ScenarioReport, Vec<String>) {
+    let why = why_failed(finished);
+    let (mut conclusion, mut details, mut kept, mut took_ms) =
+        (Conclusion::Inconclusive, Vec::new(), Vec::new(), 0);
+    if let Some(scene) = scene {
+        kept = steps::clean_up(scene).await;
+        took_ms = scene.started.elapsed().as_millis();
+        conclusion = match &why {
+            None => Conclusion::Passed,
+            Some(_) => scene.conclusion.unwrap_or(Conclusion::Inconclusive),
+        };
+        if why.is_some() {
+            details = story(platform, options, place, scene);
+        }
+    }
+    let report = ScenarioReport {
+        feature: place.feature.name.clone(),
+        rule: place.rule_name().to_owned(),
+        name: place.scenario.name.clone(),
+        conclusion,
+        why: why.unwrap_or_default(),
+        took_ms,
+        details,
+    };
+    (report, kept)
+}
+
+fn why_failed(finished: &ScenarioFinished) -> Option<String> {
+    match finished {
+        ScenarioFinished::StepPassed => None,
+        ScenarioFinished::StepSkipped => Some("a step has no definition".to_owned()),
+        ScenarioFinished::BeforeHookFailed(_) => Some("the scenario could not begin".to_owned()),
+        ScenarioFinished::StepFailed(_, _, error) => {
+            let text = error.to_string();
+            Some(text.trim_start_matches("Step panicked. Captured output: ").to_owned())
+        }
+    }
+}
+
+/// All that helps to understand a failure.
+fn story(platform: &Platform, options: &Options, place: &Place<'_>, scene: &mut Scene) -> Vec<String> {
+    let mut lines = scene.evidence.clone();
+    for credential in &scene.certificates {
+        lines.extend(material::describe(credential));
+    }
+    scene.pages.sort();
+    scene.pages.dedup();
+    for page in &scene.pages {
+        lines.push(format!("the last lines of {page}:"));
+        lines.extend(platform.book.last(page, LOG_LINES).into_iter().map(|line| format!("  {line}")));
+    }
+    lines.push(format!("to repeat it: {} --name \"{}\"", options.command, place.scenario.name));
+    lines
+}

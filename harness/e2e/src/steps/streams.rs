@@ -1,0 +1,383 @@
+//! What tenants keep with the broker, and what others try to do with it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bulkhead_plan::access::StorageOperation;
+use bulkhead_runtime::probe::{Nonce, Observation, Sight};
+use cucumber::{Parameter, given, then, when};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::storage::{
+    bucket, configuration, count, create, key, must_create, names, note_subject, note_text, notes, payload,
+    read, store,
+};
+use crate::scene::{Scene, Step, Unmet};
+use crate::verdict::{Judged, between, judge_operation};
+use crate::words::{Peer, Tenant, UnknownWord};
+
+/// How long a copying stream may take to hold its first message.
+const COPY_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What is done to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
+#[param(
+    name = "attack",
+    regex = "reads|describes|subscribes to|purges|removes one of|reconfigures|deletes|backs up|replaces"
+)]
+enum Attack {
+    Reads,
+    Describes,
+    SubscribesTo,
+    Purges,
+    RemovesOneOf,
+    Reconfigures,
+    Deletes,
+    BacksUp,
+    Replaces,
+}
+
+impl FromStr for Attack {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "reads" => Ok(Self::Reads),
+            "describes" => Ok(Self::Describes),
+            "subscribes to" => Ok(Self::SubscribesTo),
+            "purges" => Ok(Self::Purges),
+            "removes one of" => Ok(Self::RemovesOneOf),
+            "reconfigures" => Ok(Self::Reconfigures),
+            "deletes" => Ok(Self::Deletes),
+            "backs up" => Ok(Self::BacksUp),
+            "replaces" => Ok(Self::Replaces),
+            _ => Err(UnknownWord::new("attack", word)),
+        }
+    }
+}
+
+impl Attack {
+    fn in_the_model(self) -> StorageOperation {
+        match self {
+            Self::Reads | Self::Describes | Self::SubscribesTo | Self::BacksUp => StorageOperation::Read,
+            Self::Purges | Self::RemovesOneOf | Self::Reconfigures | Self::Deletes => {
+                StorageOperation::Destroy
+            }
+            Self::Replaces => StorageOperation::Write,
+        }
+    }
+
+    /// The request of the JetStream API (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>).
+    fn request(self, stream: &str, subjects: &str) -> (String, Value) {
+        let api = |verb: &str| format!("$JS.API.{verb}.{stream}");
+        match self {
+            Self::Reads => (api("STREAM.MSG.GET"), json!({ "last_by_subj": subjects })),
+            Self::Describes => (api("STREAM.INFO"), Value::Null),
+            Self::SubscribesTo => {
+                let config = json!({ "ack_policy": "none", "deliver_policy": "all", "mem_storage": true });
+                (api("CONSUMER.CREATE"), json!({ "stream_name": stream, "config": config }))
+            }
+            Self::Purges => (api("STREAM.PURGE"), Value::Null),
+            Self::RemovesOneOf => (api("STREAM.MSG.DELETE"), json!({ "seq": 1 })),
+            Self::Reconfigures => (
+                api("STREAM.UPDATE"),
+                configuration(stream, &json!({ "subjects": [subjects], "max_msgs": 1 })),
+            ),
+            Self::Deletes => (api("STREAM.DELETE"), Value::Null),
+            Self::BacksUp => {
+                let deliver = format!("_INBOX.backup.{}", Nonce::fresh());
+                (api("STREAM.SNAPSHOT"), json!({ "deliver_subject": deliver, "no_consumers": true }))
+            }
+            Self::Replaces => (subjects.to_owned(), json!("another colour")),
+        }
+    }
+}
+
+/// How a stream comes by another's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
+#[param(name = "copying", regex = "captures|mirrors|sources")]
+enum Copying {
+    Captures,
+    Mirrors,
+    Sources,
+}
+
+impl FromStr for Copying {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "captures" => Ok(Self::Captures),
+            "mirrors" => Ok(Self::Mirrors),
+            "sources" => Ok(Self::Sources),
+            _ => Err(UnknownWord::new("way of copying", word)),
+        }
+    }
+}
+
+#[given(expr = "{peer} keeps three notes")]
+#[given(expr = "{peer} keeps three notes of the same name")]
+async fn keeps_three_notes(scene: &mut Scene, owner: Peer) -> Step {
+    let (stream, subject) = (notes(scene), note_subject(scene, &owner)?);
+    must_create(scene, &owner, &configuration(&stream, &json!({ "subjects": [subject] }))).await?;
+    for number in 1..=3 {
+        let text = note_text(scene, &owner, number);
+        store(scene, &owner, &subject, &text).await?;
+    }
+    take_reading(scene, &owner, &stream).await
+}
+
+#[when(expr = "{peer} keeps another note")]
+async fn keeps_another_note(scene: &mut Scene, owner: Peer) -> Step {
+    let (subject, text) = (note_subject(scene, &owner)?, note_text(scene, &owner, 4));
+    store(scene, &owner, &subject, &text).await
+}
+
+#[given(expr = "{peer} keeps a value")]
+async fn keeps_a_value(scene: &mut Scene, owner: Peer) -> Step {
+    let (stream, key) = (bucket(scene), key(scene));
+    let bucket = json!({
+        "subjects": [format!("$KV.E2E{}.>", scene.nonce)], "max_msgs_per_subject": 1, "discard": "new",
+        "allow_rollup_hdrs": true, "allow_direct": true,
+    });
+    must_create(scene, &owner, &configuration(&stream, &bucket)).await?;
+    let text = note_text(scene, &owner, 1);
+    store(scene, &owner, &key, &text).await?;
+    take_reading(scene, &owner, &stream).await
+}
+
+#[when(expr = "{peer} {attack} {tenant}'s notes")]
+async fn attacks_notes(scene: &mut Scene, who: Peer, attack: Attack, owner: Tenant) -> Step {
+    let word = owner.0.clone();
+    let subject = note_subject(scene, &Peer::Agent(owner.0))?;
+    let request = attack.request(&notes(scene), &subject);
+    attempt(scene, &who, request, Some((attack.in_the_model(), word))).await
+}
+
+#[when(expr = "{peer} {attack} its own notes")]
+async fn treats_its_own_notes(scene: &mut Scene, who: Peer, attack: Attack) -> Step {
+    let subject = note_subject(scene, &who)?;
+    let request = attack.request(&notes(scene), &subject);
+    attempt(scene, &who, request, None).await
+}
+
+#[when(expr = "{peer} {attack} {tenant}'s value")]
+async fn attacks_value(scene: &mut Scene, who: Peer, attack: Attack, owner: Tenant) -> Step {
+    let request = attack.request(&bucket(scene), &key(scene));
+    attempt(scene, &who, request, Some((attack.in_the_model(), owner.0))).await
+}
+
+#[when(expr = "{peer} lists its streams")]
+async fn lists_streams(scene: &mut Scene, who: Peer) -> Step {
+    attempt(scene, &who, ("$JS.API.STREAM.NAMES".to_owned(), Value::Null), None).await
+}
+
+#[when(expr = "{peer} reads the platform's record of {tenant}")]
+async fn reads_the_platform_s_record(scene: &mut Scene, who: Peer, tenant: Tenant) -> Step {
+    let stream = format!("RESULTS_{}", scene.platform()?.slug(&tenant.0)?);
+    let theirs = count(scene, &Peer::Poller, &stream).await?;
+    if !matches!(theirs.sight, Sight::Answered(_)) {
+        return scene.unclear(format!("the platform itself cannot read {stream}: {theirs}"));
+    }
+    let request = Attack::Reads.request(&stream, ">");
+    attempt(scene, &who, request, None).await
+}
+
+/// CVE-2025-30215: before 2.11.1 any account could have another's streams purged by this request.
+#[when(expr = "{peer} has the broker purge {tenant}'s account")]
+async fn purges_an_account(scene: &mut Scene, who: Peer, tenant: Tenant) -> Step {
+    let account = format!("T_{}", scene.platform()?.slug(&tenant.0)?);
+    attempt(scene, &who, (format!("$JS.API.ACCOUNT.PURGE.{account}"), Value::Null), None).await
+}
+
+#[when(expr = "{peer} reserves more storage than its share")]
+async fn reserves_too_much(scene: &mut Scene, who: Peer) -> Step {
+    const GIBIBYTE: u64 = 1024 * 1024 * 1024;
+    let subject = note_subject(scene, &who)?;
+    let wish = json!({ "subjects": [subject], "storage": "file", "max_bytes": GIBIBYTE });
+    let config = configuration(&notes(scene), &wish);
+    let before = works(scene, &who).await;
+    let asked = create(scene, &who, &config).await?;
+    let after = works(scene, &who).await;
+    let judged = Judged::new(judge_operation(&asked.sight, ""), vec![asked.to_string()]);
+    scene.file(&who, between(before, judged, after));
+    Ok(())
+}
+
+#[when(expr = "{peer} keeps a stream that {copying} {tenant}'s notes")]
+async fn keeps_a_copy(scene: &mut Scene, who: Peer, copying: Copying, owner: Tenant) -> Step {
+    let origin = json!({ "name": notes(scene) });
+    let source = match copying {
+        Copying::Captures => json!({ "subjects": [note_subject(scene, &Peer::Agent(owner.0))?] }),
+        Copying::Mirrors => json!({ "mirror": origin }),
+        Copying::Sources => json!({ "sources": [origin] }),
+    };
+    let config = configuration(&copy(scene), &source);
+    // Whether the broker accepts the configuration matters less than what the stream then holds.
+    create(scene, &who, &config).await.map(|_| ())
+}
+
+#[then(expr = "{tenant}'s stream holds nothing of {tenant}'s")]
+async fn the_copy_is_empty(scene: &mut Scene, who: Tenant, owner: Tenant) -> Step {
+    let (who, owner) = (Peer::Agent(who.0), Peer::Agent(owner.0));
+    // A copy of the copier's own notes fills, so that an empty one of another's is no slowness.
+    if let Err(why) = own_copy_fills(scene, &who).await? {
+        return scene.unclear(format!("{who} cannot copy even its own: {why}"));
+    }
+    let copied = copy(scene);
+    let held = read(scene, &who, &copied).await?;
+    scene.note(format!("{who}'s copy: {}", held.join("; ")));
+    let holds = count(scene, &who, &copied).await?;
+    match holds.sight {
+        Sight::Answered(0) => Ok(()),
+        Sight::Answered(_) => scene.violated(format!("{who} holds messages of {owner}: {}", held.join("; "))),
+        Sight::Refused(refusal) if refusal.is_stream_not_found() => Ok(()),
+        _ => scene.unclear(format!("{who}'s copy cannot be read: {holds}")),
+    }
+}
+
+#[then(expr = "{tenant}'s notes are unchanged")]
+async fn notes_are_unchanged(scene: &mut Scene, owner: Tenant) -> Step {
+    let stream = notes(scene);
+    is_unchanged(scene, &Peer::Agent(owner.0), &stream).await
+}
+
+#[then(expr = "{tenant}'s value is unchanged")]
+async fn value_is_unchanged(scene: &mut Scene, owner: Tenant) -> Step {
+    let stream = bucket(scene);
+    is_unchanged(scene, &Peer::Agent(owner.0), &stream).await
+}
+
+#[then(expr = "{tenant}'s notes are complete")]
+async fn notes_are_complete(scene: &mut Scene, owner: Tenant) -> Step {
+    let (owner, stream) = (Peer::Agent(owner.0), notes(scene));
+    let held = count(scene, &owner, &stream).await?;
+    match held.sight {
+        Sight::Answered(4) => Ok(()),
+        Sight::Answered(_) => scene.violated(format!("{owner}'s four notes are not all there: {held}")),
+        _ => scene.unclear(format!("{owner} cannot read its own notes: {held}")),
+    }
+}
+
+#[then(expr = "{peer} finds nothing of {tenant}'s")]
+#[then(expr = "{peer} has seen nothing of {tenant}'s")]
+async fn has_seen_nothing(scene: &mut Scene, who: Peer, owner: Tenant) -> Step {
+    let owner = Peer::Agent(owner.0);
+    let name = notes(scene);
+    let own = scene.kept.iter().any(|(keeper, stream)| *keeper == who && *stream == name);
+    let leak =
+        scene.seen.iter().find(|text| names(scene, &owner, text) || (!own && text.contains(&name))).cloned();
+    match leak {
+        Some(text) => scene.violated(format!("{who} has seen what is {owner}'s: {text}")),
+        None if scene.seen.is_empty() => {
+            scene.unclear(format!("{who} has seen nothing at all, not even its own"))
+        }
+        None => Ok(()),
+    }
+}
+
+#[then(expr = "{peer} can still keep a note")]
+async fn can_keep_a_note(scene: &mut Scene, who: Peer) -> Step {
+    match works(scene, &who).await {
+        Ok(what) => {
+            scene.note(what);
+            Ok(())
+        }
+        Err(why) => scene.broken(format!("{who} can no longer keep a note: {why}")),
+    }
+}
+
+/// One request of the JetStream API between two of the peer's own that work.
+async fn attempt(
+    scene: &mut Scene,
+    who: &Peer,
+    (subject, body): (String, Value),
+    in_the_model: Option<(StorageOperation, String)>,
+) -> Step {
+    let before = works(scene, who).await;
+    let asked: Observation<Value> = scene.session(who).await?.api(&subject, &body).await;
+    let after = works(scene, who).await;
+    let mut evidence = vec![asked.to_string()];
+    if let Sight::Answered(answer) = &asked.sight {
+        evidence.push(format!("answered: {answer}"));
+        scene.seen.push(format!("{answer} {}", payload(answer)));
+    }
+    let mut judged = Judged::new(judge_operation(&asked.sight, &subject), evidence);
+    if let Some((operation, owner)) = in_the_model {
+        let platform = scene.platform()?;
+        judged =
+            judged.under(platform.expected(platform.as_itself(who)?, platform.storage(operation, &owner)?));
+    }
+    scene.file(who, between(before, judged, after));
+    Ok(())
+}
+
+/// The peer keeps a note in a stream of its own, reads it, and removes the stream.
+async fn works(scene: &mut Scene, who: &Peer) -> Result<String, String> {
+    let trial = async {
+        let own = format!("OWN_{}", Nonce::fresh());
+        let Peer::Agent(word) = who else {
+            return Err(Unmet(format!("{who} keeps no notes")));
+        };
+        let subject = format!("{}.own.{}", scene.platform()?.slug(word)?, Nonce::fresh());
+        must_create(scene, who, &configuration(&own, &json!({ "subjects": [subject] }))).await?;
+        store(scene, who, &subject, "own note").await?;
+        let held = count(scene, who, &own).await?;
+        let session = scene.session(who).await?;
+        let removed = session.api(&format!("$JS.API.STREAM.DELETE.{own}"), &Value::Null).await;
+        match (&held.sight, &removed.sight) {
+            (Sight::Answered(1), Sight::Answered(_)) => {
+                Ok(format!("{who} keeps and reads a note of its own"))
+            }
+            _ => Err(Unmet(format!("{held}; {removed}"))),
+        }
+    };
+    trial.await.map_err(|error| error.to_string())
+}
+
+/// A second stream of the peer's sources a first one and comes to hold its note.
+async fn own_copy_fills(scene: &mut Scene, who: &Peer) -> Result<Result<(), String>, Unmet> {
+    let Peer::Agent(word) = who else {
+        return Err(Unmet(format!("{who} keeps no notes")));
+    };
+    let (first, second) = (format!("OWN_{}", Nonce::fresh()), format!("OWN_{}", Nonce::fresh()));
+    let subject = format!("{}.own.{}", scene.platform()?.slug(word)?, Nonce::fresh());
+    must_create(scene, who, &configuration(&first, &json!({ "subjects": [subject] }))).await?;
+    store(scene, who, &subject, "own note").await?;
+    let source = json!({ "sources": [{ "name": first }] });
+    must_create(scene, who, &configuration(&second, &source)).await?;
+    let until = Instant::now() + COPY_DEADLINE;
+    loop {
+        let held = count(scene, who, &second).await?;
+        match held.sight {
+            Sight::Answered(1..) => return Ok(Ok(())),
+            _ if Instant::now() >= until => return Ok(Err(held.to_string())),
+            _ => sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn take_reading(scene: &mut Scene, owner: &Peer, stream: &str) -> Step {
+    let reading = read(scene, owner, stream).await?;
+    scene.readings.push((owner.clone(), stream.to_owned(), reading));
+    Ok(())
+}
+
+async fn is_unchanged(scene: &mut Scene, owner: &Peer, stream: &str) -> Step {
+    let now = read(scene, owner, stream).await?;
+    let earlier = scene.readings.iter().find(|(who, name, _)| who == owner && name == stream);
+    match earlier.map(|(_, _, reading)| reading.clone()) {
+        Some(before) if before == now => Ok(()),
+        Some(before) => scene.violated(format!(
+            "{owner}'s {stream} changed from [{}] to [{}]",
+            before.join("; "),
+            now.join("; ")
+        )),
+        None => scene.unclear(format!("{owner}'s {stream} was not read before")),
+    }
+}
+
+fn copy(scene: &Scene) -> String {
+    format!("COPY_{}", scene.nonce)
+}
