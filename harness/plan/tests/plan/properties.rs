@@ -8,7 +8,7 @@ use bulkhead_plan::pki::{self, ExistingCertificates, Pki};
 use bulkhead_plan::render::{self, ComposeOptions};
 use bulkhead_plan::spec::TenantSpec;
 use bulkhead_plan::topology::Subnet;
-use bulkhead_plan::{EnvironmentSpec, Placement, PlannedFile, Topology};
+use bulkhead_plan::{EnvironmentSpec, Placement, PlannedFile, ServiceId, Topology};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
@@ -54,6 +54,12 @@ fn by_path(files: Vec<PlannedFile>) -> BTreeMap<PathBuf, PlannedFile> {
     files.into_iter().map(|file| (file.path.clone(), file)).collect()
 }
 
+/// The paths at which two sets of files differ: what a failure prints.
+fn differing(left: &BTreeMap<PathBuf, PlannedFile>, right: &BTreeMap<PathBuf, PlannedFile>) -> Vec<PathBuf> {
+    let paths: BTreeSet<_> = left.keys().chain(right.keys()).collect();
+    paths.into_iter().filter(|path| left.get(*path) != right.get(*path)).cloned().collect()
+}
+
 /// The words of a text: what a slug could be mistaken for.
 fn words(text: &str) -> BTreeSet<&str> {
     text.split(|character: char| !character.is_ascii_alphanumeric() && character != '-').collect()
@@ -80,15 +86,20 @@ fn readable(file: &PlannedFile) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn networks_are_disjoint_and_have_room(tenants in tenants(), attempt in 0_u32..200) {
+    fn networks_are_disjoint_and_names_distinct(tenants in tenants(), attempt in 0_u32..200) {
         let topology = topology(&tenants);
         let base = Topology::base_for_attempt(topology.spec(), attempt);
         let topology = Topology::with_base(topology.spec(), base).unwrap();
         let networks = topology.networks();
         prop_assert_eq!(networks.len(), tenants.len() + 1);
+        let dotted: BTreeSet<_> = topology.services().iter().map(|service| service.id.dotted()).collect();
+        prop_assert_eq!(dotted.len(), topology.services().len());
+        for service in topology.services() {
+            prop_assert_eq!(&service.id.to_string().parse::<ServiceId>().unwrap(), &service.id);
+        }
         for (position, network) in networks.iter().enumerate() {
             prop_assert!(base.contains(&network.subnet));
             let others = networks.iter().skip(position + 1);
@@ -165,7 +176,7 @@ proptest! {
             files.retain(|path, _| path.starts_with("services/tenants") && !path.starts_with(&added));
             files
         };
-        prop_assert_eq!(tenants_files(files(&before, &pki)), tenants_files(later));
+        prop_assert_eq!(differing(&tenants_files(files(&before, &pki)), &tenants_files(later)), Vec::<PathBuf>::new());
         for tenant in first {
             prop_assert_eq!(before.network_of(&tenant.slug), after.network_of(&tenant.slug));
         }
@@ -179,7 +190,8 @@ proptest! {
         let pki = certificates(&one, &ExistingCertificates::none());
         let existing = crate::support::as_existing(&pki.files());
         let again = certificates(&other, &existing);
-        prop_assert_eq!(by_path(files(&one, &pki)), by_path(files(&other, &again)));
+        let differing = differing(&by_path(files(&one, &pki)), &by_path(files(&other, &again)));
+        prop_assert_eq!(differing, Vec::<PathBuf>::new());
     }
 
     #[test]
@@ -187,7 +199,8 @@ proptest! {
         let (one, other) = (topology(&tenants), topology(&tenants));
         prop_assert_eq!(&one, &other);
         let pki = certificates(&one, &ExistingCertificates::none());
-        prop_assert_eq!(files(&one, &pki), files(&other, &pki));
+        let differing = differing(&by_path(files(&one, &pki)), &by_path(files(&other, &pki)));
+        prop_assert_eq!(differing, Vec::<PathBuf>::new());
         let options = ComposeOptions::new("/state", "1000:1000");
         let compose = |topology: &Topology| {
             render::compose(topology, &Placement::containers(topology).unwrap(), &options).unwrap()
