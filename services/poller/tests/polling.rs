@@ -77,8 +77,34 @@ async fn an_agent_that_restarts_is_verified_anew_and_polled_on() {
     })
     .await;
     let again = TestAgent::start_at(&forge, "acme", agent.address).await;
-    polled(&again, 1).await;
+    found(&again).await;
     poller.end().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_starts_late_is_found_before_the_interval_is_over() {
+    let forge = forge();
+    let late = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let early = TestAgent::start(&forge, "acme2", Behaviour::Honest).await;
+    let mut config = config(&forge, nobody().await, &[("acme", late), ("acme2", early.address)]);
+    config.interval_ms = 3_600_000;
+    let poller = Running::start(config).await;
+    found(&early).await;
+    let agent = TestAgent::start_at(&forge, "acme", late).await;
+    found(&agent).await;
+    poller.end().await;
+}
+
+/// Waits until the agent has answered once since it started.
+async fn found(agent: &TestAgent) {
+    eventually("a round", async || {
+        match agent.seen().rounds {
+            0 => Err("none"),
+            _ => Ok(()),
+        }
+        .map_err(str::to_owned)
+    })
+    .await;
 }
 
 /// Waits until the agent has answered `more` further rounds.
@@ -178,7 +204,7 @@ async fn an_agent_that_refuses_the_poller_is_recorded() {
 async fn another_tenant_s_certificate_is_refused() {
     let lines = Lines::capture(POLLER, "platform");
     let forge = forge();
-    let identity = forge.issue(&agent_of("initech"));
+    let identity = forge.issue(&agent_of("acme2"));
     let agent = TestAgent::start_as(&forge, "globex", Behaviour::Honest, &identity).await;
     hostile(&forge, &lines, agent.address, "tls", "unknown-issuer").await;
     assert_eq!(agent.seen().rounds, 0);
@@ -188,7 +214,7 @@ async fn another_tenant_s_certificate_is_refused() {
 async fn the_right_name_from_another_tenant_s_authority_is_refused() {
     let lines = Lines::capture(POLLER, "platform");
     let forge = forge();
-    let identity = forge.issue_with(&agent_of("initech"), |params| {
+    let identity = forge.issue_with(&agent_of("acme2"), |params| {
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, agent_of("globex"));
         params.subject_alt_names = vec![

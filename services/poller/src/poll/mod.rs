@@ -11,7 +11,7 @@ use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_kit::config::HostPort;
 use bulkhead_kit::tls::{Connection, DialError, DialProblem, Dialer};
 use bulkhead_kit::trace::TraceId;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{AgentConfig, CheckConfig};
@@ -23,6 +23,11 @@ use round::{Round, Sequences};
 
 /// How long an agent may take to be connected to, handshake included.
 pub const DIAL_LIMIT: Duration = Duration::from_secs(2);
+/// An agent that nobody listens for is looked for again after this, at first: it is starting, as everything may
+/// be, and whoever waits for it should not wait for a whole interval more.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long an agent is looked for that often. After it, once each interval.
+const LOOK_AGAIN_LIMIT: Duration = Duration::from_secs(10);
 /// How long a whole round may take, however many services an agent claims to have.
 const ROUND_LIMIT: Duration = Duration::from_secs(30);
 /// How old a connection may become: after it the agent is verified anew, so a revoked one is cut. Less than
@@ -56,6 +61,11 @@ enum PollFault {
 }
 
 impl PollFault {
+    /// Nobody listens there.
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Dial(error) if matches!(error.problem, DialProblem::Unreachable(_)))
+    }
+
     /// Stable word for audit records and health events.
     fn code(&self) -> &'static str {
         match self {
@@ -75,6 +85,8 @@ pub struct Worker {
     publisher: Publisher,
     fleet: Fleet,
     connection: Option<(Connection, Instant)>,
+    /// Since when nobody listens at the agent's address.
+    missing_since: Option<Instant>,
     sequences: Sequences,
 }
 
@@ -82,17 +94,28 @@ impl Worker {
     /// A worker for `target`; `dialer` believes the CA of the target's tenant only.
     #[must_use]
     pub fn new(target: Target, dialer: Dialer, publisher: Publisher, fleet: Fleet) -> Self {
-        Self { target, dialer, publisher, fleet, connection: None, sequences: Sequences::new() }
+        Self {
+            target,
+            dialer,
+            publisher,
+            fleet,
+            connection: None,
+            missing_since: None,
+            sequences: Sequences::new(),
+        }
     }
 
     /// One round each `pause`; a round that takes longer delays the next one of this agent, and nothing else.
     pub async fn run(mut self, pause: Duration, shutdown: CancellationToken) {
-        let mut ticks = interval(pause);
+        let mut ticks = interval_at(tokio::time::Instant::now() + pause, pause);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let polling = async {
             loop {
-                ticks.tick().await;
                 self.poll().await;
+                match self.missing_since {
+                    Some(since) if since.elapsed() < LOOK_AGAIN_LIMIT => sleep(LOOK_AGAIN.min(pause)).await,
+                    _ => _ = ticks.tick().await,
+                }
             }
         };
         tokio::select! {
@@ -105,6 +128,8 @@ impl Worker {
         let trace = TraceId::random();
         let result = self.attempt(trace).await;
         let reachable = result.is_ok();
+        let missing = result.as_ref().is_err_and(PollFault::is_missing);
+        self.missing_since = missing.then(|| self.missing_since.unwrap_or_else(Instant::now));
         if !self.fleet.note(&self.target.name, reachable) {
             return;
         }
