@@ -78,13 +78,25 @@ impl Placement {
     /// # Errors
     /// When there are more tenants than containers are made for.
     pub fn containers(topology: &Topology) -> Result<Self, PlacementError> {
+        Self::containers_known_as(topology, |service| service.name.to_string())
+    }
+
+    /// The same, with each container known to the others by the host name that `host` gives it: for engines' clients
+    /// that cannot give a container an alias. Who answers there is proved by the certificate, never by that name.
+    ///
+    /// # Errors
+    /// When there are more tenants than containers are made for.
+    pub fn containers_known_as(
+        topology: &Topology,
+        host: impl Fn(&Service) -> String,
+    ) -> Result<Self, PlacementError> {
         let tenants = topology.tenants().len();
         if tenants > MAX_TENANTS_IN_CONTAINERS {
             return Err(PlacementError::TooManyForContainers { tenants });
         }
         let place = |service: &Service| {
             let placement = ServicePlacement {
-                address: HostPort::new(service.name.to_string(), service.container_port),
+                address: HostPort::new(host(service), service.container_port),
                 listen: HostPort::new("0.0.0.0", service.container_port),
                 files: CONTAINER_FILES.to_owned(),
                 data: (service.id == ServiceId::Nats).then(|| CONTAINER_DATA.to_owned()),
