@@ -3,10 +3,6 @@
 //!
 //! What rustls says of a refusal is an alert's worth; what the peer learns is less. The whole reason is left
 //! in the connection's [`RefusalSlot`].
-//!
-//! **Resumption** skips verification altogether (the class of CVE-2025-23419): a server that uses these
-//! verifiers sets `send_tls13_tickets = 0` and `NoServerSessionStorage`, and a client `Resumption::disabled()`.
-//! A configuration cannot be reached from a verifier, so it is the caller's duty.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -47,6 +43,11 @@ impl PeerVerifier {
     /// A verifier for one connection that a peer dialled, and the slot for its refusal. Peers are judged as
     /// clients, whatever role this verifier was made for. No hints about authorities are sent: they would
     /// tell strangers which tenants exist here, and make honest clients withhold the wrong certificate.
+    ///
+    /// **A resumed session asks no verifier** (the class of CVE-2025-23419), which a verifier cannot prevent:
+    /// whoever builds the `ServerConfig` sets `send_tls13_tickets` to 0 and `NoServerSessionStorage`, allows
+    /// TLS 1.3 only (over 1.2 every handshake fails here), and bounds the age of connections so that a
+    /// revoked peer is cut off.
     pub fn client_cert_verifier(&self) -> (Arc<dyn ClientCertVerifier>, RefusalSlot) {
         let connection = Connection::new(self.in_role(Role::Client));
         let slot = connection.slot.clone();
@@ -55,7 +56,8 @@ impl PeerVerifier {
 
     /// A verifier for one connection to a peer, and the slot for its refusal. The peer is judged as a server,
     /// whatever role this verifier was made for. The server name that rustls passes is ignored: the accepted
-    /// patterns are the expectation, and a certificate is never matched with an address.
+    /// patterns are the expectation, and a certificate is never matched with an address. Whoever builds the
+    /// `ClientConfig` sets `Resumption::disabled()` and TLS 1.3 only, as for a server.
     pub fn server_cert_verifier(&self) -> (Arc<dyn ServerCertVerifier>, RefusalSlot) {
         let connection = Connection::new(self.in_role(Role::Server));
         let slot = connection.slot.clone();

@@ -2,6 +2,30 @@
 //!
 //! Everything here is pure: no clock, no files, no sockets. A value of one of these types is valid; texts
 //! and bytes are judged once, where they enter the program.
+//!
+//! | question | answer |
+//! |---|---|
+//! | what is a name? | [`TenantSlug`], [`AgentId`], [`PeerName`], [`SpiffeId`], [`AuthorityName`] |
+//! | where does a tenant speak? | [`Subject`], [`Channel`] |
+//! | whom is trusted? | [`TrustRoot`], [`IssuingAuthority`], [`TrustBundle`] |
+//! | who is accepted? | [`PeerVerifier`] with [`PeerPattern`]s, for a [`Role`] |
+//! | why was somebody refused? | [`Refusal`], left in the connection's [`RefusalSlot`] |
+//! | for whom is a request? | [`identity_of_verified_leaf`], [`tenant_claim`] |
+//! | would this certificate be accepted? | [`explain()`] |
+//!
+//! ```
+//! use bulkhead_identity::{PeerName, Subject};
+//!
+//! let agent: PeerName = "agent-001.p1.acme.serviceradar".parse()?;
+//! assert_eq!(agent.spiffe_id().to_string(), "spiffe://serviceradar.local/agent-001/acme/p1");
+//! let heartbeats: Subject = "acme.agents.status".parse()?;
+//! assert_eq!(agent.tenant(), Some(&heartbeats.tenant));
+//! # Ok::<(), bulkhead_identity::NameError>(())
+//! ```
+//!
+//! What this crate cannot do is the caller's duty: TLS 1.3 only, and no resumption (see
+//! [`PeerVerifier::client_cert_verifier`]); reading files and their permissions; metadata of requests beyond
+//! the tenant's claim.
 
 mod authority;
 mod authority_name;

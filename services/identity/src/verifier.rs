@@ -42,6 +42,11 @@ impl VerifierError {
 }
 
 /// Judges peers' certificates for one service: whom it trusts, whom it accepts, and in which role.
+///
+/// webpki's path building (what rustls' stock verifiers run) on the root, with only the configured authority
+/// whose subject is the leaf's issuer as intermediate; what the peer sends beside its leaf is discarded. Then
+/// the leaf profile; then the issuer decides which names it may certify; then the accepted patterns. The rules
+/// in their order are [`Rule::ALL`](crate::Rule::ALL).
 #[derive(Clone, Debug)]
 pub struct PeerVerifier {
     bundle: Arc<TrustBundle>,
