@@ -181,7 +181,7 @@ impl Refusal {
             Self::PathLength => "issue it directly from the tenant's authority: authorities below it are not allowed".to_owned(),
             Self::BadSignature => "the issuer's name is known and its key is not: configure the very authority certificate that issued it, and trust no other source that uses that name".to_owned(),
             Self::UnsupportedAlgorithm => "issue it with ECDSA on P-256 or P-384, Ed25519, or RSA from 2048 bits with SHA-256 or better".to_owned(),
-            Self::NameConstraint => "issue it from the authority of the tenant that it names".to_owned(),
+            Self::NameConstraint => "issue it from the authority of the tenant that it names, and with no other names: no localhost, nothing outside <tenant slug>.serviceradar".to_owned(),
             Self::Revoked => "enrol the peer again; a revoked certificate stays revoked".to_owned(),
             Self::RevocationUnknown(_) => "configure current revocation lists of the root and of every configured authority".to_owned(),
             Self::Profile(violation) => violation.advice(),
