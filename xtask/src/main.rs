@@ -1,3 +1,46 @@
-//! The list of commands behind `cargo xtask`.
+//! The list of commands behind `cargo xtask`, and little else.
 
-fn main() {}
+mod cli;
+mod commands;
+mod exit;
+mod overview;
+mod platform;
+mod signals;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Failure, Outcome};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(Failure { code, error }) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    use commands::{certs, dev, doctor, down, logs, status, test};
+    match command {
+        Command::Certs(command) => certs::run(&command),
+        Command::Test(arguments) => on_runtime(test::run(&arguments)),
+        Command::Dev(arguments) => on_runtime(dev::run(&arguments)),
+        Command::Status(arguments) => on_runtime(status::run(&arguments)),
+        Command::Logs(arguments) => on_runtime(logs::run(&arguments)),
+        Command::Down(arguments) => on_runtime(down::run(&arguments)),
+        Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
+        Command::E2e(_) | Command::Compose(_) | Command::Bench(_) => Ok(ExitCode::from(exit::NOT_JUDGED)),
+    }
+}
+
+fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+    use exit::OrExit as _;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().or_not_started()?.block_on(command)
+}

@@ -12,6 +12,9 @@ use crate::event::{Event, Events};
 /// The packages, which are also the names of their programs.
 const AGENT: &str = "bulkhead-agent";
 const POLLER: &str = "bulkhead-poller";
+/// Built along, though it is running already: cargo unifies features over the packages that are named, so that without it
+/// most dependencies would be compiled a second time with a few features fewer.
+const COMMANDS: &str = "xtask";
 
 /// How many of the compiler's last lines an error shows.
 const SHOWN_LINES: usize = 30;
@@ -77,7 +80,7 @@ pub async fn programs(workspace: &Path, events: &Events) -> Result<Programs, Bui
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--message-format=json-render-diagnostics"]);
-    command.args(["-p", AGENT, "-p", POLLER, "--bins"]).current_dir(workspace);
+    command.args(["-p", AGENT, "-p", POLLER, "-p", COMMANDS, "--bins"]).current_dir(workspace);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let shown = format!("cargo build -p {AGENT} -p {POLLER}");
     let workspace = workspace.to_owned();

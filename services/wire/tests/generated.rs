@@ -11,15 +11,13 @@ const UPDATE: &str = "BULKHEAD_UPDATE";
 
 fn generate() -> String {
     let directory = tempfile::tempdir().expect("a scratch directory");
-    let descriptors =
-        protox::compile(["proto/monitoring.proto"], ["proto"]).expect("the contract compiles");
+    let descriptors = protox::compile(["proto/monitoring.proto"], ["proto"]).expect("the contract compiles");
     tonic_prost_build::configure()
         .out_dir(directory.path())
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors)
         .expect("code is generated");
-    fs::read_to_string(directory.path().join("monitoring.rs"))
-        .expect("the generator wrote its file")
+    fs::read_to_string(directory.path().join("monitoring.rs")).expect("the generator wrote its file")
 }
 
 #[test]
@@ -31,12 +29,8 @@ fn committed_code_is_generated_from_the_contract() {
         return;
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    let difference = committed
-        .lines()
-        .zip(generated.lines())
-        .take_while(|(left, right)| left == right)
-        .count()
-        + 1;
+    let difference =
+        committed.lines().zip(generated.lines()).take_while(|(left, right)| left == right).count() + 1;
     assert!(
         committed == generated,
         "services/wire/{COMMITTED} is not what proto/monitoring.proto gives (first difference in line {difference}); \

@@ -60,10 +60,7 @@ fn status_request() {
         details: "d".into(),
         port: 300,
     };
-    assert_golden(
-        &message,
-        b"\x0a\x01n\x12\x01t\x1a\x01a\x22\x01p\x2a\x01d\x30\xac\x02",
-    );
+    assert_golden(&message, b"\x0a\x01n\x12\x01t\x1a\x01a\x22\x01p\x2a\x01d\x30\xac\x02");
 }
 
 #[test]
@@ -77,10 +74,7 @@ fn status_response() {
         agent_id: "a".into(),
         poller_id: "p".into(),
     };
-    assert_golden(
-        &message,
-        b"\x08\x01\x12\x01m\x1a\x01n\x22\x01t\x28\x05\x32\x01a\x3a\x01p",
-    );
+    assert_golden(&message, b"\x08\x01\x12\x01m\x1a\x01n\x22\x01t\x28\x05\x32\x01a\x3a\x01p");
 }
 
 #[test]
@@ -113,7 +107,8 @@ fn results_response() {
         has_new_data: true,
         sweep_completion: Some(sweep()),
     };
-    let head = b"\x08\x01\x12\x01d\x1a\x01n\x22\x01t\x28\x05\x32\x01a\x3a\x01p\x40\x08\x4a\x019\x50\x01\x5a\x0e";
+    let head =
+        b"\x08\x01\x12\x01d\x1a\x01n\x22\x01t\x28\x05\x32\x01a\x3a\x01p\x40\x08\x4a\x019\x50\x01\x5a\x0e";
     assert_golden(&message, &[head.as_slice(), SWEEP].concat());
 }
 
@@ -127,22 +122,14 @@ fn results_chunk() {
         current_sequence: "5".into(),
         timestamp: 6,
     };
-    assert_golden(
-        &message,
-        b"\x0a\x01d\x10\x01\x18\x03\x20\x04\x2a\x015\x30\x06",
-    );
+    assert_golden(&message, b"\x0a\x01d\x10\x01\x18\x03\x20\x04\x2a\x015\x30\x06");
 }
 
 #[test]
 fn sweep_completion_status() {
     assert_golden(&sweep(), SWEEP);
-    let numbers = [
-        Status::Unknown,
-        Status::NotStarted,
-        Status::InProgress,
-        Status::Completed,
-        Status::Failed,
-    ];
+    let numbers =
+        [Status::Unknown, Status::NotStarted, Status::InProgress, Status::Completed, Status::Failed];
     assert_eq!(numbers.map(|status| status as i32), [0, 1, 2, 3, 4]);
 }
 

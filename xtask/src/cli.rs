@@ -1,0 +1,326 @@
+//! The command line: what can be asked for, with an example for each.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Proves that the tenants of one platform cannot reach each other.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Examples:
+  cargo xtask dev --tenants 3            the whole platform, in the foreground; Ctrl-C tears it down
+  cargo xtask e2e                        the isolation scenarios, against it or one of their own
+  cargo xtask test                       every test of the project
+
+Exit codes:
+  0  all well             2  bad usage            3  the environment did not start
+  4  isolation violated   5  could not judge"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring the platform up: NATS, the poller and the agents of every tenant
+    #[command(after_help = "Examples:
+  cargo xtask dev --tenants 3                   three tenants, logs in the foreground, Ctrl-C to stop
+  cargo xtask dev --tenants 3 --detach          return when everything is ready
+  cargo xtask dev --backend process             plain processes on loopback, no engine needed
+  cargo xtask dev --spec platform.yaml          your own tenants, partitions and agents
+  cargo xtask dev --image agent=registry/agent:1.2   your own agent in place of ours")]
+    Dev(DevArguments),
+    /// Show what is running and what to do next
+    #[command(after_help = "Examples:
+  cargo xtask status
+  cargo xtask status --json | jq .tenants")]
+    Status(StatusArguments),
+    /// Show the logs of all services together, coloured by tenant
+    #[command(after_help = "Examples:
+  cargo xtask logs --follow
+  cargo xtask logs --tenant acme
+  cargo xtask logs --service nats")]
+    Logs(LogsArguments),
+    /// Tear the platform down
+    #[command(after_help = "Examples:
+  cargo xtask down
+  cargo xtask down --all       everything of this checkout, and whatever a killed run left behind")]
+    Down(DownArguments),
+    /// Run the isolation scenarios against the running platform, or against one of their own
+    #[command(after_help = "Examples:
+  cargo xtask e2e
+  cargo xtask e2e --backend process
+  cargo xtask e2e --filter 'cannot read'
+  cargo xtask e2e --report target/e2e      JUnit XML and Cucumber JSON")]
+    E2e(E2eArguments),
+    /// Write docker-compose.override.yml for the same platform, and everything that it mounts
+    #[command(after_help = "Examples:
+  cargo xtask compose --tenants 3
+  cargo xtask compose --tenants 3 --up       … and bring it up with the Compose that is installed
+  cargo xtask compose --check                is the committed example what this command renders?")]
+    Compose(ComposeArguments),
+    /// Inspect certificates
+    #[command(subcommand)]
+    Certs(CertsCommand),
+    /// Check this machine, with the fix for whatever is missing
+    #[command(after_help = "Examples:
+  cargo xtask doctor
+  cargo xtask doctor --json")]
+    Doctor(DoctorArguments),
+    /// Run every test of the project: units, properties, real components, scenarios on each backend
+    #[command(after_help = "Examples:
+  cargo xtask test
+  cargo xtask test --only process     the scenarios on the process backend alone")]
+    Test(TestArguments),
+    /// Measure: start and stop, scale, PKI, the suite, side by side with the bare engine and Compose
+    #[command(after_help = "Examples:
+  cargo xtask bench
+  cargo xtask bench --only pki --runs 9")]
+    Bench(BenchArguments),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendChoice {
+    /// Containers where an engine answers, else processes; says which it took and why
+    #[default]
+    Auto,
+    /// Containers
+    Docker,
+    /// Plain processes on loopback
+    Process,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetworkChoice {
+    /// A network of its own for each tenant
+    #[default]
+    PerTenant,
+    /// One network for all: certificates and accounts are the only walls
+    Flat,
+}
+
+/// Which platform: a number of tenants, or a specification.
+#[derive(Debug, Args)]
+pub(crate) struct PlatformArguments {
+    /// How many tenants
+    #[arg(long, default_value_t = 3, value_name = "N", conflicts_with = "spec")]
+    pub(crate) tenants: usize,
+    /// How many agents each tenant has
+    #[arg(long, default_value_t = 1, value_name = "N", conflicts_with = "spec")]
+    pub(crate) agents: usize,
+    /// A YAML specification instead of flags
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spec: Option<PathBuf>,
+    /// One network for each tenant, or one for all
+    #[arg(long, value_enum, default_value_t, conflicts_with = "spec")]
+    pub(crate) network: NetworkChoice,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NameArgument {
+    /// The environment's name; one per checkout unless given
+    #[arg(long, value_name = "NAME", env = "BULKHEAD_NAME")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArguments {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+    #[command(flatten)]
+    pub(crate) name: NameArgument,
+    /// Where to run it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Replace a component's image: agent=REF, poller=REF or nats=REF (repeatable)
+    #[arg(long = "image", value_name = "COMPONENT=REF")]
+    pub(crate) images: Vec<String>,
+    /// Return when everything is ready, and leave it running
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Print the environment as JSON when it is ready (with --detach)
+    #[arg(long, requires = "detach")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) name: NameArgument,
+    /// Print environment.json with each service's present state
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    #[command(flatten)]
+    pub(crate) name: NameArgument,
+    /// Only this tenant's services (repeatable)
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) tenant: Vec<String>,
+    /// Only these services: nats, poller, or an agent such as agent-001.p1 (repeatable)
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Vec<String>,
+    /// Go on as new lines come
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// The lines as the services wrote them
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownArguments {
+    #[command(flatten)]
+    pub(crate) name: NameArgument,
+    /// Every environment of this checkout, and whatever a killed run left behind
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct E2eArguments {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+    #[command(flatten)]
+    pub(crate) name: NameArgument,
+    /// Where to run a platform of its own, when none is running
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Always a platform of its own, even when one is running
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Only scenarios whose name contains this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Only scenarios with these tags, as a Cucumber tag expression
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) tags: Option<String>,
+    /// Write junit.xml and cucumber.json here
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) report: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ComposeArguments {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+    #[command(flatten)]
+    pub(crate) name: NameArgument,
+    /// Where to write the override
+    #[arg(long, default_value = "compose/docker-compose.override.yml", value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Bring it up, and record it so that `cargo xtask e2e` can judge it
+    #[arg(long)]
+    pub(crate) up: bool,
+    /// The Compose to use with --up
+    #[arg(long, value_name = "PROGRAM", env = "BULKHEAD_COMPOSE")]
+    pub(crate) compose: Option<PathBuf>,
+    /// Fail when the committed example is not what this command renders
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertsCommand {
+    /// Say whether a certificate would be accepted and, if not, by which rule and what to change
+    #[command(after_help = "Examples:
+  cargo xtask certs explain --root root.pem --tenant-ca acme-ca.pem --expect acme --as server agent.pem
+  cargo xtask certs explain --root root.pem --tenant-ca acme-ca.pem --expect acme --as client agent.pem chain.pem --json")]
+    Explain(ExplainArguments),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PeerRole {
+    /// The certificate of somebody who connects
+    Client,
+    /// The certificate of somebody who is connected to
+    Server,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The platform's root certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: PathBuf,
+    /// The CA certificate of a tenant, or of the platform (repeatable)
+    #[arg(long = "tenant-ca", value_name = "FILE", required = true)]
+    pub(crate) tenant_ca: Vec<PathBuf>,
+    /// The tenant that is expected (any of its members), or one whole common name
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) expect: String,
+    /// The role in which the certificate is presented
+    #[arg(long = "as", value_enum, value_name = "ROLE")]
+    pub(crate) role: PeerRole,
+    /// The certificate, in PEM
+    #[arg(value_name = "LEAF")]
+    pub(crate) leaf: PathBuf,
+    /// What the peer sends along with it, in PEM
+    #[arg(value_name = "CHAIN")]
+    pub(crate) chain: Option<PathBuf>,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestPart {
+    /// `cargo test` of the whole workspace
+    Cargo,
+    /// The scenarios on plain processes
+    Process,
+    /// The scenarios on containers
+    Docker,
+    /// The scenarios on one flat container network
+    Flat,
+    /// The scenarios against what Compose brought up
+    Compose,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    /// Only these parts (repeatable)
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<TestPart>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchPart {
+    /// Certificates for 3 and for 1,000 tenants, beside openssl
+    Pki,
+    /// Start and stop on plain processes
+    Process,
+    /// Start and stop on containers, beside the bare engine and Compose
+    Docker,
+    /// The whole suite
+    E2e,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArguments {
+    /// Only these parts (repeatable)
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<BenchPart>,
+    /// How many measured runs of each, after one warm-up
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) runs: usize,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask dev`: the platform up, what to do next, and the logs until Ctrl-C.
+
+use std::process::ExitCode;
+
+use bulkhead_plan::environment::EnvironmentRecord;
+use bulkhead_runtime::console::{self, Look};
+use bulkhead_runtime::environment::Environment;
+use bulkhead_runtime::event::Events;
+use bulkhead_runtime::logs::Selection;
+use bulkhead_runtime::starter::{Lifetime, Starter};
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::DevArguments;
+use crate::exit::{self, Failure, OrExit as _, Outcome};
+use crate::{overview, platform, signals};
+
+pub(crate) async fn run(arguments: &DevArguments) -> Outcome {
+    let mut spec = platform::spec(&arguments.platform, &arguments.name)?;
+    platform::replace_images(&mut spec, &arguments.images)?;
+    let lifetime = if arguments.detach { Lifetime::Detached } else { Lifetime::Attached };
+    let cancel = signals::cancelled_by_signal().or_not_started()?;
+    let events = console::on_stderr();
+
+    let starter = Starter::new(spec, platform::options(arguments.backend, lifetime)).await?;
+    eprint!("{}", starter.plan());
+    let environment = starter.start(&events, &cancel).await?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(environment.record()).or_not_started()?);
+    } else {
+        print!("{}", overview::ready(environment.record()));
+    }
+    if arguments.detach {
+        return Ok(ExitCode::from(exit::OK));
+    }
+    stay(environment, &events, &cancel).await
+}
+
+/// Shows the logs until somebody asks to stop or a service dies, then takes everything down.
+async fn stay(mut environment: Environment, events: &Events, cancel: &CancellationToken) -> Outcome {
+    let selection = Selection { follow: true, last: Some(0), ..Selection::default() };
+    let mut lines = environment.logs(&selection);
+    let tenants = slugs(environment.record());
+    let look = Look::of_stdout();
+    let died = loop {
+        tokio::select! {
+            () = cancel.cancelled() => break None,
+            death = environment.next_death() => break Some(death),
+            Some(line) = lines.next() => println!("{}", console::log_line(look, &tenants, &line)),
+        }
+    };
+    drop(lines);
+    let down = environment.down(events).await;
+    if let Some(death) = died {
+        let error = anyhow::anyhow!("{death}\neverything else was taken down as well");
+        return Err(Failure { code: exit::NOT_STARTED, error });
+    }
+    down.or_not_started()?;
+    Ok(ExitCode::from(exit::OK))
+}
+
+fn slugs(record: &EnvironmentRecord) -> Vec<bulkhead_identity::TenantSlug> {
+    record.tenants.iter().map(|tenant| tenant.slug.clone()).collect()
+}

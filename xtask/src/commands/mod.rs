@@ -1,0 +1,9 @@
+//! One file for each command. What is heavy is in a library with tests of its own.
+
+pub(crate) mod certs;
+pub(crate) mod dev;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod logs;
+pub(crate) mod status;
+pub(crate) mod test;

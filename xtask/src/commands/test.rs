@@ -1,0 +1,156 @@
+//! `cargo xtask test`: every test of the project, part by part, with a summary that names what was skipped and why.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+use std::time::{Duration, Instant};
+
+use crate::cli::{TestArguments, TestPart};
+use crate::exit::{self, Outcome};
+use crate::tools::{self, Compose};
+use bulkhead_runtime::nats_binary::NatsBinary;
+
+/// How one part ended.
+enum Ending {
+    Passed,
+    Failed(String),
+    /// Not run, and why: shown in the summary, never silent.
+    Skipped(String),
+}
+
+struct Line {
+    name: String,
+    ending: Ending,
+    took: Duration,
+}
+
+const PARTS: [TestPart; 5] =
+    [TestPart::Cargo, TestPart::Process, TestPart::Docker, TestPart::Flat, TestPart::Compose];
+
+pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
+    let nats_server = tools::nats_server().await;
+    let wanted = |part: &TestPart| arguments.only.is_empty() || arguments.only.contains(part);
+    let mut lines = Vec::new();
+    for part in PARTS.into_iter().filter(wanted) {
+        match part {
+            TestPart::Cargo => lines.push(timed("cargo test", || cargo_test(&nats_server))),
+            TestPart::Process => lines.push(timed("scenarios on processes", || scenarios("process", &[]))),
+            TestPart::Docker => lines.push(timed("scenarios on containers", || on_engine("docker", &[]))),
+            TestPart::Flat => lines.push(timed("scenarios on a flat container network", || {
+                on_engine("flat", &["--network", "flat", "--tenants", "2"])
+            })),
+            TestPart::Compose => lines.extend(compose_parts()),
+        }
+    }
+    let failed = summarise(&lines);
+    Ok(if failed == 0 { ExitCode::from(exit::OK) } else { ExitCode::from(exit::ISOLATION_VIOLATED) })
+}
+
+fn timed(name: &str, part: impl FnOnce() -> Ending) -> Line {
+    println!("\n== {name}");
+    let started = Instant::now();
+    let ending = part();
+    Line { name: name.to_owned(), ending, took: started.elapsed() }
+}
+
+fn cargo_test(nats_server: &anyhow::Result<NatsBinary>) -> Ending {
+    let mut command = Command::new(tools::cargo());
+    command.args(["test", "--workspace", "--locked"]);
+    match nats_server {
+        Ok(found) => command.env("BULKHEAD_NATS_SERVER", &found.path),
+        Err(error) => return Ending::Failed(format!("no nats-server for the tests: {error:#}")),
+    };
+    finish(command.status())
+}
+
+/// The scenarios against a platform of their own.
+fn scenarios(label: &str, further: &[&str]) -> Ending {
+    let backend = if label == "process" { "process" } else { "docker" };
+    let report = tools::target_directory().join("e2e").join(label);
+    let mut command = tools::this_program();
+    command.args(["e2e", "--fresh", "--name", &environment_name(label), "--backend", backend]);
+    command.args(further).arg("--report").arg(report);
+    finish(command.status())
+}
+
+fn on_engine(label: &str, further: &[&str]) -> Ending {
+    match tools::engine_answers() {
+        true => scenarios(label, further),
+        false => Ending::Skipped("no container engine answers on this machine".into()),
+    }
+}
+
+fn compose_parts() -> Vec<Line> {
+    if !tools::engine_answers() {
+        let skipped = || Ending::Skipped("no container engine answers on this machine".into());
+        return vec![timed("scenarios on Compose", skipped)];
+    }
+    let found = tools::composes();
+    if found.is_empty() {
+        let skipped = || Ending::Skipped("no Compose found; set BULKHEAD_COMPOSE_V2 or install one".into());
+        return vec![timed("scenarios on Compose", skipped)];
+    }
+    found
+        .iter()
+        .map(|compose| timed(&format!("scenarios on Compose {}", compose.version), || against(compose)))
+        .collect()
+}
+
+/// Renders the override, brings it up with this very Compose, judges it, and takes it down whatever came out.
+fn against(compose: &Compose) -> Ending {
+    let label = format!("compose{}", compose.version.split('.').next().unwrap_or_default());
+    let name = environment_name(&label);
+    let target = tools::target_directory();
+    let output = compose_file(&target, &label);
+    let report = target.join("e2e").join(&label);
+    let up = tools::this_program()
+        .args(["compose", "--tenants", "2", "--up", "--name", &name])
+        .arg("--output")
+        .arg(&output)
+        .arg("--compose")
+        .arg(&compose.program)
+        .status();
+    let judged = match finish(up) {
+        Ending::Passed => {
+            finish(tools::this_program().args(["e2e", "--name", &name]).arg("--report").arg(report).status())
+        }
+        failed => failed,
+    };
+    match (judged, finish(tools::this_program().args(["down", "--name", &name]).status())) {
+        (Ending::Passed, Ending::Failed(reason)) => Ending::Failed(format!("down: {reason}")),
+        (judged, _) => judged,
+    }
+}
+
+fn compose_file(target: &Path, label: &str) -> PathBuf {
+    target.join("e2e").join(label).join("docker-compose.override.yml")
+}
+
+/// A name of this run's own, so that a platform which the developer has running is left alone.
+fn environment_name(label: &str) -> String {
+    format!("test-{label}-{}", std::process::id())
+}
+
+fn finish(status: std::io::Result<ExitStatus>) -> Ending {
+    match status {
+        Ok(status) if status.success() => Ending::Passed,
+        Ok(status) => Ending::Failed(status.to_string()),
+        Err(error) => Ending::Failed(format!("could not be started: {error}")),
+    }
+}
+
+fn summarise(lines: &[Line]) -> usize {
+    println!("\n== summary");
+    let mut failed = 0;
+    for line in lines {
+        let seconds = line.took.as_secs_f64();
+        match &line.ending {
+            Ending::Passed => println!("  passed   {:<44} {seconds:>7.1} s", line.name),
+            Ending::Skipped(reason) => println!("  skipped  {:<44} {reason}", line.name),
+            Ending::Failed(reason) => {
+                failed += 1;
+                println!("  FAILED   {:<44} {seconds:>7.1} s  {reason}", line.name);
+            }
+        }
+    }
+    failed
+}
