@@ -55,7 +55,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   cargo xtask e2e
   cargo xtask e2e --backend process
-  cargo xtask e2e --filter 'cannot read'
+  cargo xtask e2e --filter 'rogue tenant CA'
+  cargo xtask e2e --fresh --keep           a platform of its own, left running if a scenario fails
   cargo xtask e2e --report target/e2e      JUnit XML and Cucumber JSON")]
     E2e(E2eArguments),
     /// Write docker-compose.override.yml for the same platform, and everything that it mounts
@@ -196,12 +197,18 @@ pub(crate) struct E2eArguments {
     /// Always a platform of its own, even when one is running
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Only scenarios whose name contains this text
+    /// Only scenarios whose feature, rule or name contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
-    /// Only scenarios with these tags, as a Cucumber tag expression
-    #[arg(long, value_name = "EXPRESSION")]
-    pub(crate) tags: Option<String>,
+    /// Only scenarios with this tag, without the @
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Option<String>,
+    /// How many scenarios run at the same time
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    pub(crate) concurrency: usize,
+    /// Leave a platform of its own running when a scenario did not pass
+    #[arg(long)]
+    pub(crate) keep: bool,
     /// Write junit.xml and cucumber.json here
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) report: Option<PathBuf>,

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod exit;
 mod overview;
+mod paint;
 mod platform;
 mod signals;
 mod tools;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
-    use commands::{certs, dev, doctor, down, logs, status, test};
+    use commands::{certs, dev, doctor, down, e2e, logs, status, test};
     match command {
         Command::Certs(command) => certs::run(&command),
         Command::Test(arguments) => on_runtime(test::run(&arguments)),
@@ -35,8 +36,9 @@ fn run(command: Command) -> Outcome {
         Command::Status(arguments) => on_runtime(status::run(&arguments)),
         Command::Logs(arguments) => on_runtime(logs::run(&arguments)),
         Command::Down(arguments) => on_runtime(down::run(&arguments)),
+        Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
-        Command::E2e(_) | Command::Compose(_) | Command::Bench(_) => Ok(ExitCode::from(exit::NOT_JUDGED)),
+        Command::Compose(_) | Command::Bench(_) => Ok(ExitCode::from(exit::NOT_JUDGED)),
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
 use bulkhead_plan::ServiceId;
 use bulkhead_plan::environment::{Credential, EnvironmentRecord};
 use bulkhead_plan::guide::{self, Line};
 use bulkhead_runtime::backend::ServiceState;
-use bulkhead_runtime::console::Look;
 
+use crate::paint::Paint;
 use crate::tools;
 
 /// For more tenants than this the lines to paste are shown for the first few only: they differ by name alone.
@@ -70,36 +69,4 @@ fn write_lines(out: &mut String, lines: &[Line], paint: Paint) -> std::fmt::Resu
         writeln!(out, "  {}\n  {command}", paint.dim(&format!("# {shows}")))?;
     }
     Ok(())
-}
-
-/// Colours, where they are understood.
-#[derive(Clone, Copy)]
-struct Paint {
-    colour: bool,
-}
-
-impl Paint {
-    fn for_stdout() -> Self {
-        Self { colour: Look::of_stdout().colour }
-    }
-
-    fn title(self, text: &str) -> String {
-        self.styled(Style::new().bold(), text)
-    }
-
-    fn good(self, text: &str) -> String {
-        self.styled(Style::new().bold().fg_color(Some(AnsiColor::Green.into())), text)
-    }
-
-    fn bad(self, text: &str) -> String {
-        self.styled(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), text)
-    }
-
-    fn dim(self, text: &str) -> String {
-        self.styled(Style::new().dimmed(), text)
-    }
-
-    fn styled(self, style: Style, text: &str) -> String {
-        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
-    }
 }

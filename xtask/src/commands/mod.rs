@@ -4,6 +4,7 @@ pub(crate) mod certs;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod e2e;
 pub(crate) mod logs;
 pub(crate) mod status;
 pub(crate) mod test;

@@ -1,0 +1,128 @@
+//! `cargo xtask e2e`: the scenarios against the platform that is running, or against one of their own.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bulkhead_e2e::{Conclusion, Options, Report, ScenarioReport};
+use bulkhead_plan::environment::EnvironmentRecord;
+use bulkhead_plan::spec::EnvironmentName;
+use bulkhead_runtime::environment::Environment;
+use bulkhead_runtime::error::StartError;
+use bulkhead_runtime::event::Events;
+use bulkhead_runtime::starter::{Lifetime, Starter};
+use bulkhead_runtime::{build, console};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::E2eArguments;
+use crate::exit::{self, Failure, OrExit as _, Outcome};
+use crate::paint::Paint;
+use crate::{platform, signals, tools};
+
+pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
+    let cancel = signals::cancelled_by_signal().or_not_started()?;
+    let events = console::on_stderr();
+    let name = platform::name(&arguments.name)?;
+    let options = options(arguments, &name, &events).await?;
+    if !arguments.fresh
+        && let Some(running) = running(&name).await
+    {
+        eprintln!("judging {name}, which is running ({} backend)", running.backend);
+        let report = judge(&options, running, &cancel).await?;
+        return conclude(arguments, &report);
+    }
+    let environment = start(arguments, &events, &cancel).await?;
+    let judged = judge(&options, environment.record().clone(), &cancel).await;
+    let passed = judged.as_ref().is_ok_and(|report| report.exit_code() == exit::OK);
+    if arguments.keep && !passed {
+        eprintln!("left running: `cargo xtask logs --name {name}`, `cargo xtask down --name {name}`");
+    } else {
+        environment.down(&events).await.or_not_started()?;
+    }
+    conclude(arguments, &judged?)
+}
+
+/// The platform of that name, when it is running.
+async fn running(name: &EnvironmentName) -> Option<EnvironmentRecord> {
+    let environment = platform::attach(name).await.ok()?;
+    Some(environment.record().clone())
+}
+
+async fn start(
+    arguments: &E2eArguments,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Environment, Failure> {
+    let spec = platform::spec(&arguments.platform, &arguments.name)?;
+    let lifetime = if arguments.keep { Lifetime::Detached } else { Lifetime::Attached };
+    let starter = Starter::new(spec, platform::options(arguments.backend, lifetime)).await?;
+    Ok(starter.start(events, cancel).await?)
+}
+
+async fn options(
+    arguments: &E2eArguments,
+    name: &EnvironmentName,
+    events: &Events,
+) -> Result<Options, Failure> {
+    let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
+    let file = |name: &str| report_file(arguments, name);
+    Ok(Options {
+        features: tools::checkout().join("features"),
+        name: arguments.filter.clone(),
+        tag: arguments.tag.clone(),
+        concurrency: arguments.concurrency,
+        binaries: programs.agent.parent().map(PathBuf::from),
+        junit: file("junit.xml")?,
+        json: file("cucumber.json")?,
+        command: format!("cargo xtask e2e --name {name}"),
+    })
+}
+
+fn report_file(arguments: &E2eArguments, name: &str) -> Result<Option<PathBuf>, Failure> {
+    let Some(folder) = &arguments.report else { return Ok(None) };
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("make the report folder {}", folder.display()))
+        .or_usage()?;
+    Ok(Some(folder.join(name)))
+}
+
+/// Runs the scenarios, each told as it ends. An interrupted run is no verdict.
+async fn judge(
+    options: &Options,
+    record: EnvironmentRecord,
+    cancel: &CancellationToken,
+) -> Result<Report, Failure> {
+    let paint = Paint::for_stderr();
+    let scenarios = bulkhead_e2e::run(options, record, move |scenario| tell(scenario, paint));
+    tokio::select! {
+        report = scenarios => report.or_not_judged(),
+        () = cancel.cancelled() => Err(anyhow::anyhow!("interrupted before every scenario had run")).or_not_judged(),
+    }
+}
+
+fn tell(scenario: &ScenarioReport, paint: Paint) {
+    let ScenarioReport { feature, name, conclusion, why, took_ms, details, .. } = scenario;
+    let word = match conclusion {
+        Conclusion::Passed => paint.good(&format!("{:>12}", "Passed")),
+        Conclusion::Inconclusive => paint.warning(&format!("{:>12}", "Not judged")),
+        Conclusion::Broken => paint.bad(&format!("{:>12}", "BROKEN")),
+        Conclusion::Violated => paint.bad(&format!("{:>12}", "VIOLATED")),
+    };
+    let seconds = std::time::Duration::from_millis(u64::try_from(*took_ms).unwrap_or(u64::MAX)).as_secs_f64();
+    eprintln!("{word} {feature} › {name} [{seconds:.2}s]");
+    if !why.is_empty() {
+        eprintln!("{:>12} {}", "", why.replace('\n', "\n             "));
+    }
+    for detail in details {
+        eprintln!("{:>12} {}", "", detail.replace('\n', "\n             "));
+    }
+}
+
+fn conclude(arguments: &E2eArguments, report: &Report) -> Outcome {
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(report).or_not_judged()?);
+    } else {
+        print!("{report}");
+    }
+    Ok(ExitCode::from(report.exit_code()))
+}
