@@ -7,6 +7,7 @@ mod common;
 use std::net::SocketAddr;
 
 use bulkhead_kit::test_support::{Forge, Lines, eventually};
+use bulkhead_poller::config::CheckConfig;
 use common::agent::{Behaviour, TestAgent};
 use common::{POLLER, Running, agent_of, config, forge, nobody, record};
 use rcgen::{DistinguishedName, DnType, SanType};
@@ -59,6 +60,27 @@ async fn results_that_fit_into_no_message_come_in_chunks() {
         if seen.last_sequences.contains(&"1000".to_owned()) { Ok(()) } else { Err(format!("{seen:?}")) }
     })
     .await;
+    poller.end().await;
+}
+
+#[tokio::test]
+async fn a_service_that_the_agent_does_not_know_costs_nothing_else() {
+    let lines = Lines::capture(POLLER, "platform");
+    let forge = forge();
+    let agent = TestAgent::start(&forge, "acme", Behaviour::Declines).await;
+    let mut config = config(&forge, nobody().await, &[("acme", agent.address)]);
+    let check = |name: &str| CheckConfig { name: name.into(), kind: "port".into(), details: "a:1".into() };
+    config.tenants[0].agents[0].checks = vec![check("web"), check("configured")];
+    let poller = Running::start(config).await;
+    eventually("the configured check to be asked for as well", async || {
+        let services = agent.seen().services;
+        let expected = [("", ""), ("web", ""), ("configured", "a:1"), ("", "")];
+        let found: Vec<_> =
+            services.iter().map(|(name, details)| (name.as_str(), details.as_str())).collect();
+        if found.starts_with(&expected) { Ok(()) } else { Err(format!("{found:?}")) }
+    })
+    .await;
+    assert!(lines.refusals().is_empty(), "{:#?}", lines.refusals());
     poller.end().await;
 }
 

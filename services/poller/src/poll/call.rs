@@ -43,6 +43,9 @@ pub(super) enum CallFault {
     /// The agent does not serve us.
     #[error("the agent refused the call: {0}")]
     RefusedByAgent(String),
+    /// The agent has not made this check yet.
+    #[error("the check has not been made yet")]
+    NotYet,
     /// The agent does not know this service or method; others may well be fine.
     #[error("the agent declined: {0}")]
     Declined(String),
@@ -62,6 +65,7 @@ impl CallFault {
             Self::Answer(fault) => fault.code(),
             Self::NoAnswer(_) => "no-answer",
             Self::RefusedByAgent(_) => "refused-by-agent",
+            Self::NotYet => "not-yet",
             Self::Declined(_) => "declined-by-agent",
             Self::TooLarge => "oversized-answer",
             Self::Lost(_) => "connection-lost",
@@ -76,9 +80,8 @@ impl From<Status> for CallFault {
         let text = format!("{:?}: {shown}", status.code());
         match status.code() {
             Code::PermissionDenied | Code::Unauthenticated => Self::RefusedByAgent(text),
-            Code::NotFound | Code::InvalidArgument | Code::Unimplemented | Code::FailedPrecondition => {
-                Self::Declined(text)
-            }
+            Code::FailedPrecondition => Self::NotYet,
+            Code::NotFound | Code::InvalidArgument | Code::Unimplemented => Self::Declined(text),
             Code::OutOfRange | Code::ResourceExhausted => Self::TooLarge,
             _ => Self::Lost(text),
         }
@@ -229,7 +232,7 @@ impl<'a> Caller<'a> {
             Ok(_) => self.write(Record::accepted(Layer::Grpc), method),
             // Nobody refused anything: the first is asked again in chunks, the others are no judgement.
             Err(CallFault::TooLarge) if method == GET_RESULTS => {}
-            Err(CallFault::Lost(_) | CallFault::Declined(_)) => {}
+            Err(CallFault::Lost(_) | CallFault::NotYet | CallFault::Declined(_)) => {}
             Err(fault) => self.write(Record::refused(Layer::Grpc, fault.code()).detail(fault), method),
         }
         judged

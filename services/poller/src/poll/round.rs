@@ -61,7 +61,7 @@ impl<'a> Round<'a> {
         let itself = ServiceKey { name: String::new(), kind: String::new() };
         match self.caller.status(&itself, "").await {
             Ok(state) => Ok(answer::listed_services(&state.message)?.into_iter().collect()),
-            Err(CallFault::Declined(_)) => Ok(BTreeSet::new()),
+            Err(CallFault::Declined(_) | CallFault::NotYet) => Ok(BTreeSet::new()),
             Err(fault) => Err(fault),
         }
     }
@@ -112,9 +112,10 @@ impl<'a> Round<'a> {
     }
 }
 
-/// One service that the agent does not know says nothing about its others.
+/// One service that the agent does not know, or has not checked yet, says nothing about its others.
 fn forgive(result: Result<(), CallFault>, target: &Target, service: &ServiceKey) -> Result<(), CallFault> {
     match result {
+        Err(CallFault::NotYet) => Ok(()),
         Err(CallFault::Declined(reason)) => {
             let agent = &target.name;
             tracing::warn!(tenant = %agent.tenant, %agent, service = service.name, reason, "service was not polled");

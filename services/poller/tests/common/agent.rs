@@ -41,6 +41,8 @@ pub enum Behaviour {
     /// Its stream has no chunk, and no end.
     SilentStream,
     RefusesTheCall,
+    /// It knows none of the services that it lists.
+    Declines,
 }
 
 /// What an agent was asked.
@@ -51,6 +53,8 @@ pub struct Seen {
     pub metadata: BTreeMap<String, String>,
     pub agent_id: String,
     pub poller_id: String,
+    /// Name and details of each service whose status was asked for.
+    pub services: Vec<(String, String)>,
 }
 
 /// An agent behind the kit's listener. It holds results `1..=released`.
@@ -145,6 +149,8 @@ impl AgentService for TestAgent {
     async fn get_status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let metadata = request.metadata().clone();
         let message = request.into_inner();
+        let asked = (message.service_name.clone(), message.details.clone());
+        self.seen.lock().unwrap().services.push(asked);
         if message.service_name.is_empty() {
             let mut seen = self.seen.lock().unwrap();
             seen.rounds += 1;
@@ -163,6 +169,9 @@ impl AgentService for TestAgent {
         let mut agent_id = "agent-001.p1";
         match self.behaviour {
             Behaviour::NeverAnswers => return never().await,
+            Behaviour::Declines if message.service_name == "web" => {
+                return Err(Status::not_found("no such service"));
+            }
             Behaviour::RefusesTheCall => return Err(Status::permission_denied("not you")),
             Behaviour::ForeignAgentId => agent_id = "agent-002.p1",
             Behaviour::OversizedStatus => body["padding"] = "x".repeat(300 * 1024).into(),
