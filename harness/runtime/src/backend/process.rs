@@ -29,6 +29,7 @@ use crate::error::Failure;
 use crate::event::Death;
 use crate::logs::file;
 use crate::owner::{Liveness, Owner};
+use crate::spawn;
 use crate::workdir::Workdir;
 use ports::Ports;
 use run_file::RunFile;
@@ -119,12 +120,9 @@ impl ProcessBackend {
         // The developer's variables must not configure a service by accident, and Ctrl-C on the terminal is for
         // the harness, which then stops its services in order.
         command.env_clear().env(sweep::LABELS_VARIABLE, described.labels_text()).process_group(0);
-        let child = {
-            // Until here the port was ours, so that nobody else could take it.
-            let mut shared = self.shared();
-            shared.ports.release(id);
-            command.spawn().map_err(not_spawned)?
-        };
+        // Until here the port was ours, so that nobody else could take it.
+        let release = || self.shared().ports.release(id);
+        let child = spawn::spawn_after(release, &mut command).map_err(not_spawned)?;
         let pid = child.id().unwrap_or_default();
         let process = Owner::of_pid(pid);
         described.process = process.as_ref().map(Owner::to_string);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use crate::digest;
+use crate::{digest, spawn};
 
 /// The release of the wheel, and of the server inside.
 pub(super) const VERSION: &str = "2.15.1";
@@ -168,7 +168,7 @@ fn verify(wheel: &Wheel, file: &Path) -> Result<(), WheelError> {
 
 async fn run(command: &mut Command) -> Result<(), WheelError> {
     let shown = format!("{:?}", command.as_std()).replace('"', "");
-    let output = command.kill_on_drop(true).output().await;
+    let output = spawn::output(command).await;
     let output = output.map_err(|error| WheelError::NotRun { command: shown.clone(), error })?;
     if output.status.success() {
         return Ok(());
