@@ -67,10 +67,10 @@ impl Readiness {
         let verifier = self.verifier_for(target.name)?;
         let deadline = Instant::now() + timeout;
         match target.role {
-            Role::Nats => poll(deadline, async || nats::ping(self, &verifier, target).await).await,
+            Role::Nats => poll(deadline, || nats::ping(self, &verifier, target)).await,
             Role::Agent | Role::Poller => {
-                let channel = poll(deadline, async || grpc::connect(self, &verifier, target).await).await?;
-                poll(deadline, async || grpc::serving(channel.clone()).await).await
+                let channel = poll(deadline, || grpc::connect(self, &verifier, target)).await?;
+                poll(deadline, || grpc::serving(channel.clone())).await
             }
         }
     }
@@ -94,9 +94,11 @@ fn unusable(folder: &Path, reason: String) -> Failure {
     Failure::Certificates { folder: folder.join("certs"), reason }
 }
 
-async fn poll<T>(
+/// No async closure: a future that waits for one is not seen to be `Send` (rust-lang/rust#110338), and whoever waits may
+/// want to do so in a task of its own.
+async fn poll<T, A: Future<Output = Result<T, String>>>(
     deadline: Instant,
-    mut attempt: impl AsyncFnMut() -> Result<T, String>,
+    mut attempt: impl FnMut() -> A,
 ) -> Result<T, String> {
     loop {
         let seen = match tokio::time::timeout(ATTEMPT, attempt()).await {
