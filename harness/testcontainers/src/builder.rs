@@ -78,8 +78,9 @@ impl PlatformBuilder {
     ///
     /// # Errors
     /// When a name is bad, no engine answers, there is no image, or a service does not come up. Nothing is left behind
-    /// then. When the returned future is dropped before it is done, the start goes on in the background to its end and
-    /// everything is removed after it: cutting off the engine in the middle of a start can wedge a network for good.
+    /// then. When the returned future is dropped before it is done, the start goes on to its end in the background, as
+    /// long as the runtime does, and everything is removed after it: cutting off the engine in the middle of a start
+    /// can wedge a network for good.
     pub async fn start(self) -> Result<Platform, StartError> {
         let joined = tokio::spawn(start::start(self)).await;
         joined.unwrap_or_else(|error| {

@@ -99,9 +99,9 @@
 //! **testcontainers has no reaper**: a process that is killed, or that ends with [`std::process::exit`] or by a signal
 //! that nobody handles (Ctrl-C in the middle of a test), drops nothing. Everything in the engine therefore carries
 //! labels (`io.bulkhead.environment=testcontainers`, `io.bulkhead.run`, `io.bulkhead.owner`…), and whatever has no
-//! living owner is swept by the next start and by `cargo xtask down --all`. The folder of a killed run stays in the
-//! temporary directory as `bulkhead-…`, closed to other users. `TESTCONTAINERS_COMMAND=keep` leaves everything in
-//! place, for a look at it.
+//! living owner is swept by the next start and by `cargo xtask down --all`; the next start also removes the folder
+//! (`bulkhead-testcontainers-…` in the temporary directory). A platform in a `static` is never dropped.
+//! `TESTCONTAINERS_COMMAND=keep` leaves everything in place, for a look at it.
 //!
 //! # What this does not show
 //!
@@ -113,6 +113,7 @@ pub mod builder;
 mod cleanup;
 mod engine;
 pub mod error;
+mod folder;
 mod identity;
 pub mod image;
 mod network;

@@ -9,15 +9,16 @@ use bulkhead_runtime::probe::records::{Book, Source};
 use testcontainers::ContainerAsync;
 
 use crate::builder::PlatformBuilder;
-use crate::cleanup::{Cleanup, keep};
+use crate::cleanup::Cleanup;
 use crate::error::{NoSuchTenant, TeardownError};
+use crate::folder::Folder;
 use crate::identity::Identity;
 use crate::image::{AgentImage, NatsImage, PollerImage};
 use crate::records::Refusals;
 use crate::tenant::{Endpoint, Tenant};
 
 /// A multi-tenant platform in containers of its own. Dropping it removes the containers, the networks and the
-/// credentials, and waits until they are gone.
+/// credentials, and waits until they are gone. Never keep one in a `static`: those are not dropped.
 #[derive(Debug)]
 pub struct Platform {
     // Dropped in this order: the containers before the folder.
@@ -29,29 +30,6 @@ pub struct Platform {
     pub(crate) admin: Identity,
     pub(crate) poller_identity: Identity,
     pub(crate) root: PathBuf,
-}
-
-/// The temporary folder with every file of the platform.
-#[derive(Debug)]
-pub(crate) struct Folder(Option<tempfile::TempDir>);
-
-impl Folder {
-    pub(crate) fn new(folder: tempfile::TempDir) -> Self {
-        Self(Some(folder))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        // Taken only in `drop`.
-        self.0.as_ref().map_or(Path::new(""), tempfile::TempDir::path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Some(folder) = self.0.take_if(|_| keep()) {
-            eprintln!("TESTCONTAINERS_COMMAND=keep: credentials stay in {}", folder.keep().display());
-        }
-    }
 }
 
 impl Platform {

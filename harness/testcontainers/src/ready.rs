@@ -1,39 +1,50 @@
-//! When a service is ready: when it answers over mutual TLS from outside, and not when it logs that it does.
+//! When a service is ready: when it proves who it is and answers over mutual TLS from outside, and not when it logs
+//! that it does.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bulkhead_identity::{PeerName, PlatformName};
 use bulkhead_plan::{Role, Service};
+use bulkhead_runtime::engine::chain;
+use bulkhead_runtime::probe::Sight;
 use bulkhead_runtime::probe::grpc::{Answer, Call, Caller, call};
-use bulkhead_runtime::probe::nats::{Login, login};
-use bulkhead_runtime::probe::{Presented, Sight};
+use bulkhead_runtime::readiness::{Readiness, Target};
 use testcontainers::{ContainerAsync, TestcontainersError};
 
 use crate::error::{NotReady, StartError};
+use crate::identity::Identity;
 use crate::image::{Kind, ServiceImage};
 
 /// How long a service may take to answer.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Between two attempts.
-const INTERVAL: Duration = Duration::from_millis(20);
+/// After so long without an answer it is looked whether the service still runs.
+const ROUND: Duration = Duration::from_millis(100);
 /// How much of the log an error shows.
 const SHOWN_LINES: usize = 15;
 
-/// Waits until the service answers on its published port to `credential`, which must be one that may ask (the
-/// platform's administrator may), and returns that address, `host:port`. NATS is ready when it accepts the login; an
-/// agent when its link to NATS is up; the poller when it has polled every agent once.
+/// Waits until the service answers on its published port, and returns that address, `host:port`. It is asked with the
+/// administrator's credential below `folder`, which has certificates as [`bulkhead_plan::Pki::files`] lays them out.
+/// NATS is ready when it accepts the login; an agent when its link to NATS is up; the poller when, besides, it has
+/// polled every agent once.
 ///
 /// # Errors
-/// When the container ends, or when it has not answered after 30 s; the error has the last attempt and the last lines
-/// of the log.
+/// When the container ends, or when the service has not answered after 30 s; the error has what was seen last and the
+/// last lines of the log.
 pub async fn wait<K: Kind>(
     container: &ContainerAsync<ServiceImage<K>>,
     service: &Service,
-    credential: &Presented,
+    folder: &Path,
 ) -> Result<String, StartError> {
+    let readiness = Readiness::from_state(folder).map_err(|failure| StartError::Engine {
+        attempt: "ask services whether they are ready".to_owned(),
+        reason: chain(&failure),
+    })?;
+    let admin = Identity::read(folder, &PeerName::Platform(PlatformName::Admin))?;
     let started = Instant::now();
     loop {
         let last_seen = match address(container).await {
-            Ok(address) => match attempt(K::ROLE, &address, service, credential).await {
+            Ok(address) => match attempt::<K>(&readiness, &address, service, &admin).await {
                 Ok(()) => return Ok(address),
                 Err(seen) => seen,
             },
@@ -46,11 +57,9 @@ pub async fn wait<K: Kind>(
         }
         let waited = started.elapsed();
         if waited > DEADLINE {
-            let last_lines = last_lines(container).await;
-            let service = service.id.clone();
+            let (service, last_lines) = (service.id.clone(), last_lines(container).await);
             return Err(Box::new(NotReady { service, waited, last_seen, last_lines }).into());
         }
-        tokio::time::sleep(INTERVAL).await;
     }
 }
 
@@ -64,34 +73,26 @@ async fn address<K: Kind>(
     Ok(format!("{host}:{}", container.get_host_port_ipv4(K::PORT).await?))
 }
 
-async fn attempt(role: Role, address: &str, service: &Service, credential: &Presented) -> Result<(), String> {
-    let healths: &[&str] = match role {
-        Role::Nats => return logs_in(address, credential).await,
-        Role::Agent => &["nats"],
-        Role::Poller => &["nats", "agents"],
-    };
-    for health in healths {
-        is_serving(address, service, credential, health).await?;
-    }
-    Ok(())
-}
-
-async fn logs_in(address: &str, credential: &Presented) -> Result<(), String> {
-    let seen = login(address, &Login::with(credential)).await;
-    if matches!(seen.sight, Sight::Answered(_)) { Ok(()) } else { Err(seen.to_string()) }
-}
-
-async fn is_serving(
+async fn attempt<K: Kind>(
+    readiness: &Readiness,
     address: &str,
     service: &Service,
-    credential: &Presented,
-    health: &str,
+    admin: &Identity,
 ) -> Result<(), String> {
-    let caller = Caller::of(Some(credential), &service.name.to_string());
-    let seen = call(address, &caller, Call::Health(health.to_owned())).await;
+    let target = Target { role: K::ROLE, name: &service.name, address };
+    readiness.wait(target, ROUND).await?;
+    match K::ROLE {
+        Role::Poller => has_polled(address, service, admin).await,
+        Role::Nats | Role::Agent => Ok(()),
+    }
+}
+
+async fn has_polled(address: &str, service: &Service, admin: &Identity) -> Result<(), String> {
+    let caller = Caller::of(Some(admin.presented()), &service.name.to_string());
+    let seen = call(address, &caller, Call::Health("agents".to_owned())).await;
     match &seen.sight {
         Sight::Answered(Answer::Serving(true)) => Ok(()),
-        Sight::Answered(_) => Err(format!("{}: not serving `{health}` yet", seen.attempt)),
+        Sight::Answered(_) => Err("it has not polled every agent yet".to_owned()),
         _ => Err(seen.to_string()),
     }
 }

@@ -38,23 +38,18 @@ pub(crate) struct Plan {
 type Started = (ServiceId, Result<ContainerAsync<AgentImage>, StartError>);
 
 impl Plan {
-    pub(crate) async fn start_nats(
-        &self,
-        cleanup: &mut Cleanup,
-        admin: &Identity,
-    ) -> Result<Endpoint, StartError> {
+    pub(crate) async fn start_nats(&self, cleanup: &mut Cleanup) -> Result<Endpoint, StartError> {
         let service = self.service(&ServiceId::Nats)?;
         let container = self.run::<Nats>(service).await?;
         let container = cleanup.containers.nats.insert(container);
         self.join_networks(service).await?;
-        self.endpoint(service, ready::wait(container, service, admin.presented()).await?)
+        self.endpoint(service, ready::wait(container, service, &self.folder).await?)
     }
 
     /// The poller and the agents, side by side; returns the poller's endpoint.
     pub(crate) async fn start_others(
         &self,
         cleanup: &mut Cleanup,
-        admin: &Identity,
         tenants: &mut [Tenant],
     ) -> Result<Endpoint, StartError> {
         let poller = self.service(&ServiceId::Poller)?;
@@ -69,10 +64,10 @@ impl Plan {
         for agent in tenants.iter_mut().flat_map(|tenant| &mut tenant.agents) {
             let service = self.service(&agent.id)?;
             let container = cleanup.containers.agents.get(&agent.id).ok_or_else(|| impossible(&agent.id))?;
-            let address = ready::wait(container, service, admin.presented()).await?;
+            let address = ready::wait(container, service, &self.folder).await?;
             agent.endpoint = Some(self.endpoint(service, address)?);
         }
-        self.endpoint(poller, ready::wait(container, poller, admin.presented()).await?)
+        self.endpoint(poller, ready::wait(container, poller, &self.folder).await?)
     }
 
     async fn run_agents(&self) -> Vec<Started> {

@@ -1,7 +1,5 @@
 //! From what is wanted to what runs.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bulkhead_identity::{AuthorityName, PlatformName};
@@ -22,8 +20,9 @@ use crate::builder::{Extent, PlatformBuilder};
 use crate::cleanup::Cleanup;
 use crate::engine;
 use crate::error::StartError;
+use crate::folder::{self, Folder};
 use crate::network::{self, engine_name, refused};
-use crate::platform::{Folder, Platform};
+use crate::platform::Platform;
 use crate::services::Plan;
 
 /// The environment's name on everything that this crate creates.
@@ -47,10 +46,9 @@ pub(crate) async fn start(wanted: PlatformBuilder) -> Result<Platform, StartErro
         .map_err(|error| refused("sweep what earlier runs left behind", &error))?;
     let images = images(&docker, &spec, wanted.extent()).await?;
 
-    let closed = Permissions::from_mode(0o700);
-    let folder = tempfile::Builder::new().prefix("bulkhead-").permissions(closed).tempdir();
-    let folder = folder.map_err(|error| StartError::Folder { place: std::env::temp_dir(), error })?;
-    let folder = Folder::new(folder);
+    let place = std::env::temp_dir();
+    folder::sweep(&place);
+    let folder = Folder::new_in(&place).map_err(|error| StartError::Folder { place, error })?;
     let stamp = stamp(&run, folder.path());
     let mut cleanup = Cleanup::of_run(&run);
     let topology = network::create(&docker, &spec, &stamp).await?;
@@ -59,13 +57,13 @@ pub(crate) async fn start(wanted: PlatformBuilder) -> Result<Platform, StartErro
     let root = write_files(&topology, &placement, folder.path())?;
     let plan = Plan { docker, stamp, topology, placement, images, folder: folder.path().to_owned() };
 
-    let admin = plan.platform_identity(PlatformName::Admin)?;
-    let nats = plan.start_nats(&mut cleanup, &admin).await?;
+    let nats = plan.start_nats(&mut cleanup).await?;
     let mut tenants = plan.tenants(&nats)?;
     let poller = match wanted.extent() {
-        Extent::Everything => Some(plan.start_others(&mut cleanup, &admin, &mut tenants).await?),
+        Extent::Everything => Some(plan.start_others(&mut cleanup, &mut tenants).await?),
         Extent::MessagesOnly => None,
     };
+    let admin = plan.platform_identity(PlatformName::Admin)?;
     let poller_identity = plan.platform_identity(PlatformName::Poller)?;
     Ok(Platform { cleanup, folder, tenants, nats, poller, admin, poller_identity, root })
 }
