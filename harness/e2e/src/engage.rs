@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bulkhead_plan::access::{Operation, Who};
+use bulkhead_plan::access::{Operation, Outcome, Who};
 use bulkhead_runtime::probe::grpc::{self, Answer, Call, Caller};
 use bulkhead_runtime::probe::nats::{Login, login};
 use bulkhead_runtime::probe::records::{Audit, Event, Line};
@@ -107,7 +107,10 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
                 (None, Some(broker)) => Record::Broker(broker),
                 (None, None) => Record::None(&wanted),
             };
-            judge(&seen.sight, &record)
+            match served_after_all(platform, target, port) {
+                Some(line) => Outcome::Inconclusive(format!("it was refused, and served as well: {line}")),
+                None => judge(&seen.sight, &record),
+            }
         }
         Err(missing) => {
             evidence.push(missing.to_string());
@@ -115,6 +118,18 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
         }
     };
     Judged::new(outcome, evidence)
+}
+
+/// A call that was let in on the connection of this port. The services write a refusal before they could
+/// serve anything more on the connection, so after the refusal was found an acceptance is there or never was.
+fn served_after_all(platform: &Platform, target: &Target, port: u16) -> Option<String> {
+    let accepted = |line: &Line| {
+        line.audit.as_ref().is_some_and(|audit| {
+            audit.event == Event::Accepted && audit.layer == "grpc" && audit.peer_port() == Some(port)
+        })
+    };
+    let is_there = platform.book.has(&target.page, accepted);
+    is_there.then(|| format!("{} has a record of a call from port {port}", target.page))
 }
 
 /// A refusal of this very attempt: by its trace where the call was read, else by its port. A call that was

@@ -1,5 +1,6 @@
 //! The running environment, as the scenarios need it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -140,6 +141,19 @@ impl Platform {
             Peer::Nobody | Peer::Administrator => {
                 Err(PlatformError::Impossible(format!("{peer} offers no service to reach")))
             }
+        }
+    }
+
+    /// Where an agent is on the network, as a number: a name that does not resolve is no wall. An address on
+    /// loopback is a port that the engine published to this host, and means nothing inside.
+    pub(crate) fn network_address(&self, peer: &Peer) -> Result<String, PlatformError> {
+        let outside = match peer {
+            Peer::Agent(word) => self.first_agent(word)?.address.parse::<SocketAddr>().ok(),
+            _ => None,
+        };
+        match outside {
+            Some(address) if !address.ip().is_loopback() => Ok(address.to_string()),
+            _ => self.inside_address(peer),
         }
     }
 

@@ -77,7 +77,8 @@ pub async fn run(
         return Err(RunError::NoFeatures(options.features.clone()));
     }
     let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
-    let report = Rc::new(RefCell::new(Report::default()));
+    let swept = steps::sweep(&platform).await;
+    let report = Rc::new(RefCell::new(Report { kept: swept.into_iter().map(Kept).collect(), ..Report::default() }));
     let (junit, json) = (create(options.junit.as_ref())?, create(options.json.as_ref())?);
     let runner = Scene::cucumber::<PathBuf>()
         .max_concurrent_scenarios(options.concurrency.max(1))
@@ -227,6 +228,6 @@ fn story(platform: &Platform, options: &Options, place: &Place<'_>, scene: &mut 
         lines.push(format!("the last lines of {page}:"));
         lines.extend(platform.book.last(page, LOG_LINES).into_iter().map(|line| format!("  {line}")));
     }
-    lines.push(format!("to repeat it: {} --name \"{}\"", options.command, place.scenario.name));
+    lines.push(format!("to repeat it: {} --filter \"{}\"", options.command, place.scenario.name));
     lines
 }

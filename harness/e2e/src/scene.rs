@@ -184,8 +184,12 @@ impl Scene {
             let nobody = || Unmet(format!("{peer} has no certificate to log in with"));
             let how = Login::with(credential.as_ref().ok_or_else(nobody)?);
             self.show(credential.as_ref());
-            let address = platform.target(&Peer::Broker)?.address;
-            let (report, session) = login(&address, &how).await.split();
+            let broker = platform.target(&Peer::Broker)?;
+            self.pages.push(broker.page);
+            if let Peer::Agent(_) = peer {
+                self.pages.push(platform.target(peer)?.page);
+            }
+            let (report, session) = login(&broker.address, &how).await.split();
             self.note(&report);
             let session =
                 session.ok_or_else(|| Unmet(format!("{report}: this login is expected to work")))?;

@@ -2,6 +2,8 @@
 
 mod agents;
 mod certificates;
+#[cfg(test)]
+mod dictionary;
 mod listening;
 mod messages;
 mod network;
@@ -9,5 +11,7 @@ mod outcomes;
 mod questions;
 mod storage;
 mod streams;
+mod sweep;
 
 pub(crate) use storage::clean_up;
+pub(crate) use sweep::sweep;

@@ -46,7 +46,7 @@ async fn reach(scene: &mut Scene, from: &Peer, to: &Peer) -> Result<(Outcome, St
     let Peer::Agent(word) = from else {
         return Err(Unmet(format!("{from} makes no port checks")));
     };
-    let address = platform.inside_address(to)?;
+    let address = platform.network_address(to)?;
     let job = json!({
         "name": "e2e-reach", "type": "port", "details": address, "timeout_ms": CONNECT_LIMIT_MS,
         "nonce": scene.nonce.as_str(),
