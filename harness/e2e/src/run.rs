@@ -78,7 +78,8 @@ pub async fn run(
     }
     let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
     let swept = steps::sweep(&platform).await;
-    let report = Rc::new(RefCell::new(Report { kept: swept.into_iter().map(Kept).collect(), ..Report::default() }));
+    let report =
+        Rc::new(RefCell::new(Report { kept: swept.into_iter().map(Kept).collect(), ..Report::default() }));
     let (junit, json) = (create(options.junit.as_ref())?, create(options.json.as_ref())?);
     let runner = Scene::cucumber::<PathBuf>()
         .max_concurrent_scenarios(options.concurrency.max(1))

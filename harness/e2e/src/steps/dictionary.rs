@@ -13,7 +13,9 @@ fn features() -> Vec<Feature> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../features");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "feature"));
-    files.map(|path| Feature::parse_path(path, GherkinEnv::default()).unwrap().expand_examples().unwrap()).collect()
+    files
+        .map(|path| Feature::parse_path(path, GherkinEnv::default()).unwrap().expand_examples().unwrap())
+        .collect()
 }
 
 fn sentences() -> Vec<Step> {

@@ -19,13 +19,16 @@ pub(crate) async fn sweep(platform: &Platform) -> Vec<String> {
     let mut left = Vec::new();
     for tenant in &platform.record.tenants {
         let peer = Peer::tenant(tenant.slug.as_str());
-        let (Ok(Some(credential)), Ok(broker)) = (platform.credential(&peer), platform.target(&Peer::Broker)) else {
+        let (Ok(Some(credential)), Ok(broker)) = (platform.credential(&peer), platform.target(&Peer::Broker))
+        else {
             continue;
         };
         // A broker that lets nobody in is the scenarios' business.
         let (_, session) = login(&broker.address, &Login::with(&credential)).await.split();
         if let Some(mut session) = session {
-            left.extend(sweep_account(&mut session).await.into_iter().map(|left| format!("{left} of {peer}")));
+            left.extend(
+                sweep_account(&mut session).await.into_iter().map(|left| format!("{left} of {peer}")),
+            );
         }
     }
     left
