@@ -25,7 +25,7 @@ async fn listen(link: &Link, subject: &'static str) -> Subscriber {
 
 async fn next(messages: &mut Subscriber) -> (String, Value) {
     let message = tokio::time::timeout(Duration::from_secs(10), messages.next());
-    let message = message.await.expect("no message came within 10 s").unwrap();
+    let message = message.await.unwrap().unwrap();
     (message.subject.to_string(), serde_json::from_slice(&message.payload).unwrap())
 }
 
