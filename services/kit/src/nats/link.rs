@@ -64,6 +64,7 @@ impl Link {
         let (events, received) = mpsc::unbounded_channel();
         let (state, connected) = watch::channel(false);
         tokio::spawn(observe(received, state, refusal, settings.address.clone()));
+        warn_of_system_certificates();
         let retry = settings.retry();
         let client = ConnectOptions::new()
             .name(credential.name())
@@ -108,6 +109,15 @@ impl Link {
     /// which is what lets an outbox tell that a barrier did not cross a reconnect.
     pub(super) fn connection_count(&self) -> u64 {
         self.client.statistics().connects.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+/// async-nats 0.51 reads the system's certificates even when it is given a TLS configuration of its own, and
+/// fails every connection with a bare "TLS error" when `SSL_CERT_FILE` names a file that is not there. They are
+/// not used: `SSL_CERT_FILE=/dev/null` is well, and saves reading them on each connection.
+fn warn_of_system_certificates() {
+    if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| std::fs::File::open(file).is_err()) {
+        tracing::warn!(file = %file.display(), "SSL_CERT_FILE cannot be read, so NATS will not connect: unset it");
     }
 }
 
