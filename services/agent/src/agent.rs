@@ -37,9 +37,9 @@ const NATS_HEALTH: &str = "nats";
 /// How long another service may take to be dialled.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long callers may take to hang up when the agent ends.
-const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+const DRAIN_LIMIT: Duration = Duration::from_millis(300);
 /// How long NATS may take to confirm what is left when the agent ends.
-const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]

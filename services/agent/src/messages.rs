@@ -113,7 +113,7 @@ impl Pulse {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 // A link that has just come up is worth a heartbeat at once.
-                _ = async { let _ = connected.changed().await; } => {}
+                Ok(()) = connected.changed() => {}
                 _ = ticks.tick() => {}
             }
             let beat = self.beat(State::Running);

@@ -63,19 +63,19 @@ impl Reporter {
     }
 
     async fn send(&mut self, latest: Vec<CheckResult>) -> Result<(), String> {
-        let channel = match self.connection.take() {
-            Some(channel) => channel,
-            None => {
-                let poller = PeerName::Platform(PlatformName::Poller);
-                let dialled = self.dialer.dial(&poller, &self.address).await;
-                dialled.map_err(|error| error.to_string())?.channel
-            }
-        };
         let request = self.request(&latest);
-        let mut client = PollerServiceClient::new(channel.clone());
-        let answer = client.report_status(request).await.map_err(|status| status.to_string())?;
-        self.connection = Some(channel);
-        if answer.into_inner().received { Ok(()) } else { Err("the poller did not take it".to_owned()) }
+        // A connection that was kept may have ended of old age: only a new one's failure is the poller's.
+        if let Some(kept) = self.connection.take()
+            && deliver(&kept, request.clone()).await.is_ok()
+        {
+            self.connection = Some(kept);
+            return Ok(());
+        }
+        let poller = PeerName::Platform(PlatformName::Poller);
+        let dialled = self.dialer.dial(&poller, &self.address).await.map_err(|error| error.to_string())?;
+        deliver(&dialled.channel, request).await?;
+        self.connection = Some(dialled.channel);
+        Ok(())
     }
 
     fn request(&self, latest: &[CheckResult]) -> PollerStatusRequest {
@@ -103,4 +103,10 @@ impl Reporter {
             kv_store_id: String::new(),
         }
     }
+}
+
+async fn deliver(channel: &Channel, request: PollerStatusRequest) -> Result<(), String> {
+    let answer = PollerServiceClient::new(channel.clone()).report_status(request).await;
+    let answer = answer.map_err(|status| format!("{:?}: {}", status.code(), status.message()))?;
+    if answer.into_inner().received { Ok(()) } else { Err("the poller did not take it".to_owned()) }
 }

@@ -8,6 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
 use common::{AGENT, AgentProcess, POLLER, Setup, command};
 
 fn refused(config: &Path, arguments: &[&str]) -> (Option<i32>, String) {
@@ -98,7 +101,9 @@ async fn every_line_carries_the_tenant_and_sigterm_ends_cleanly() {
 async fn a_caller_that_does_not_hang_up_does_not_keep_the_agent() {
     let setup = Setup::alone();
     let mut agent = AgentProcess::start(&setup.config(AGENT, "")).await;
-    let _held = setup.dial_as(POLLER, &agent).await;
+    let channel = setup.dial_as(POLLER, &agent).await.channel;
+    // A call without an end: the agent tells how it is whenever that changes.
+    let _held = HealthClient::new(channel).watch(HealthCheckRequest::default()).await.unwrap();
     let _silent = tokio::net::TcpStream::connect(agent.address).await.unwrap();
     assert_eq!(agent.terminate().await.code(), Some(0));
 }

@@ -146,10 +146,10 @@ pub struct NatsSettings {
 }
 
 impl NatsSettings {
-    /// The pause between two attempts to connect.
+    /// The pause between two attempts to connect: never less than 10 ms, which would be a busy loop.
     #[must_use]
     pub fn retry(&self) -> Duration {
-        Duration::from_millis(self.retry_ms)
+        Duration::from_millis(self.retry_ms.max(10))
     }
 }
 

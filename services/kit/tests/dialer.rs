@@ -51,7 +51,8 @@ async fn a_peer_that_is_silent_or_away_costs_no_more_than_the_limit() {
     let trust = served.forge.trust(&["acme"]);
     let dialer = Dialer::new(served.forge.credential(POLLER), trust, Duration::from_millis(100));
     let agent: PeerName = AGENT.parse().unwrap();
-    let error = dialer.dial(&agent, &address).await.unwrap_err();
+    let answered = tokio::time::timeout(Duration::from_secs(5), dialer.dial(&agent, &address));
+    let error = answered.await.expect("the limit is not kept").unwrap_err();
     assert!(matches!(error.problem, DialProblem::Timeout { limit_ms: 100 }), "{error}");
     drop(silent);
     let error = dialer.dial(&agent, &address).await.unwrap_err();

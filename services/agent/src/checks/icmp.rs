@@ -62,15 +62,30 @@ async fn echo(socket: &UdpSocket, target: SocketAddr) -> io::Result<()> {
     let mut answer = [0; 64];
     loop {
         let length = socket.recv(&mut answer).await?;
-        if answer[0] == reply && answer.get(HEADER_BYTES..length) == Some(&PAYLOAD[..]) {
+        if is_answer(&answer[..length], reply) {
             return Ok(());
         }
     }
 }
 
+fn is_answer(message: &[u8], reply: u8) -> bool {
+    message.first() == Some(&reply) && message.get(HEADER_BYTES..) == Some(&PAYLOAD[..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_our_own_payload_in_a_reply_is_an_answer() {
+        let message = |kind: u8, payload: &[u8]| [&[kind, 0, 0, 0, 0, 7, 0, 1], payload].concat();
+        assert!(is_answer(&message(0, b"bulkhead"), 0));
+        for other in
+            [message(8, b"bulkhead"), message(3, b"bulkhead"), message(0, b"bulkhea"), vec![0; 4], vec![]]
+        {
+            assert!(!is_answer(&other, 0), "{other:?}");
+        }
+    }
 
     /// Whether this machine permits it or not, the check says the truth.
     #[tokio::test]
