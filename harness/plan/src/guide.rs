@@ -102,9 +102,10 @@ impl Writer<'_> {
     }
 
     fn nats(&self, credential: &Credential, rest: &str) -> String {
+        let nats = &self.record.platform.nats;
         format!(
             "nats --server tls://{} --tlsca {} --tlscert {} --tlskey {} {rest}",
-            self.record.platform.nats.address,
+            nats.loopback_address.as_ref().unwrap_or(&nats.address),
             quoted(&self.record.root),
             quoted(&credential.certificate),
             quoted(&credential.key),

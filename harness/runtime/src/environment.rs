@@ -125,7 +125,13 @@ impl Environment {
         let began = Instant::now();
         let running = self.backend.start(id).await?;
         let address = running.address.to_string();
-        if self.note_address(id, &address) || self.note_handle(id, &running.handle) {
+        let loopback = running.loopback.map(|loopback| loopback.to_string());
+        let noted = [
+            self.note_address(id, &address),
+            self.note_loopback(id, loopback),
+            self.note_handle(id, &running.handle),
+        ];
+        if noted.contains(&true) {
             self.workdir.write_record(&self.record)?;
         }
         let readiness = Readiness::from_state(self.workdir.path())?;
@@ -177,6 +183,16 @@ impl Environment {
             }
         };
         replace(noted, address)
+    }
+
+    fn note_loopback(&mut self, id: &ServiceId, address: Option<String>) -> bool {
+        let platform = &mut self.record.platform;
+        let known = match id {
+            ServiceId::Nats => &mut platform.nats.loopback_address,
+            ServiceId::Poller => &mut platform.poller.loopback_address,
+            ServiceId::Agent { .. } => return false,
+        };
+        std::mem::replace(known, address.clone()) != address
     }
 
     fn note_handle(&mut self, id: &ServiceId, handle: &str) -> bool {

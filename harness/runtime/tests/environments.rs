@@ -55,6 +55,9 @@ async fn comes_up_answers_and_leaves_nothing(backend: BackendChoice) {
     let record = environment.record();
     assert_eq!(record.services.len(), 4);
     assert_eq!(record.tenants.len(), 2);
+    // Where stock tools find the broker: at a name that its certificate has.
+    let loopback = record.platform.nats.loopback_address.as_deref();
+    assert!(loopback.is_some_and(|address| address.starts_with("127.0.0.1:")), "{loopback:?}");
     assert!(environment.states().await.iter().all(|(_, state)| *state == ServiceState::Running));
     let state = environment.state_folder().to_owned();
     assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);

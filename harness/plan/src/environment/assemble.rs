@@ -18,8 +18,10 @@ use crate::topology::{Service, ServiceId, Topology};
 /// What is known of a service once it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningService {
-    /// Where it is for a program on the host.
+    /// Where it is for a program on the host. A connection to it arrives from the port that it was made from.
     pub address: HostPort,
+    /// Where it is on loopback as well, when it is.
+    pub loopback: Option<HostPort>,
     /// The container's name, or the process's ID.
     pub handle: String,
     /// The command that shows its log, or the log file.
@@ -97,9 +99,11 @@ impl Assembly<'_> {
     }
 
     fn endpoint(&self, id: &ServiceId, name: PlatformName) -> Result<EndpointRecord, MissingService> {
+        let running = self.running(id)?;
         Ok(EndpointRecord {
             name: PeerName::Platform(name),
-            address: self.running(id)?.address.to_string(),
+            address: running.address.to_string(),
+            loopback_address: running.loopback.as_ref().map(ToString::to_string),
             inside_address: self.inside_address(id)?,
         })
     }

@@ -108,9 +108,14 @@ pub struct EndpointRecord {
     /// The name in its certificate.
     #[schemars(with = "String")]
     pub name: PeerName,
-    /// As seen from the host, `host:port`. Stock NATS tools verify the server's name, and NATS's certificate names
-    /// `localhost` and 127.0.0.1 and no other address of the host.
+    /// As seen from the host, `host:port`. A connection to it arrives from the port that it was made from, so that the
+    /// service's records can be joined with a client's.
     pub address: String,
+    /// The same on loopback, when it is there as well. Stock NATS tools need this one: they compare the name that they
+    /// dial, and NATS's certificate names `localhost` and 127.0.0.1 and no other address of the host. An engine's proxy
+    /// may stand between, so the service may see another port than the client's.
+    #[serde(default)]
+    pub loopback_address: Option<String>,
     /// As seen from the other services, `host:port`.
     pub inside_address: String,
 }

@@ -91,7 +91,8 @@ fn record(topology: &Topology, backend: BackendKind, placement: &Placement) -> E
     let running = topology.services().iter().zip(40_000..).map(|(service, port)| {
         let dotted = service.id.dotted();
         let running = RunningService {
-            address: HostPort::new("127.0.0.1", port),
+            address: HostPort::new("10.1.2.3", port),
+            loopback: (service.id == ServiceId::Nats).then(|| HostPort::new("127.0.0.1", 30_000)),
             handle: format!("bulkhead-example-{dotted}"),
             logs: format!("/home/dev/my project/.bulkhead/example/logs/{dotted}.log"),
         };

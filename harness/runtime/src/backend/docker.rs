@@ -167,10 +167,10 @@ impl Backend for DockerBackend {
         async move {
             let known = self.known(id)?;
             let (docker, handle, id) = (self.docker.clone(), known.name.clone(), id.clone());
-            let address =
+            let (address, loopback) =
                 self.to_its_end(async move { container::start(&docker, &id, &known).await }).await?;
             let logs = format!("docker logs {handle}");
-            Ok(RunningService { handle, address, logs })
+            Ok(RunningService { handle, address, loopback, logs })
         }
         .boxed()
     }

@@ -137,7 +137,8 @@ impl ProcessBackend {
             log.clone(),
             self.deaths.clone(),
         ));
-        Ok(RunningService { handle: pid.to_string(), address, logs: log.display().to_string() })
+        let loopback = Some(address.clone());
+        Ok(RunningService { handle: pid.to_string(), address, loopback, logs: log.display().to_string() })
     }
 
     fn log_path(&self, id: &ServiceId) -> PathBuf {

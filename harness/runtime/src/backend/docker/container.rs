@@ -115,7 +115,8 @@ fn published(placed: &Placed, service: &Service) -> Option<HashMap<String, Optio
     };
     let host_port = match wanted {
         Some(port) => port.to_string(),
-        None if containers_are_reachable() => return None,
+        // NATS always: stock tools verify the name that they dial, and its certificate names the host's loopback.
+        None if service.role != Role::Nats && containers_are_reachable() => return None,
         None => String::new(),
     };
     let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(host_port) };
@@ -151,16 +152,23 @@ pub(super) async fn create(docker: &Docker, plan: Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts the container and says where it is for the host.
-pub(super) async fn start(docker: &Docker, id: &ServiceId, known: &Known) -> Result<HostPort, Failure> {
+/// Starts a container and says where it is: the address to use, and the one on loopback if there is one.
+pub(super) async fn start(
+    docker: &Docker,
+    id: &ServiceId,
+    known: &Known,
+) -> Result<(HostPort, Option<HostPort>), Failure> {
     let name = &known.name;
     docker.start_container(name, None).await.map_err(|error| start_failure(id, name, &error))?;
     let facts = docker.inspect_container(name, None).await;
     let facts = facts.map_err(|error| refused(format!("describe the container {name}"), &error))?;
-    address(&facts, known).ok_or_else(|| Failure::Refused {
+    let loopback = published_address(&facts, known);
+    let own = if containers_are_reachable() { own_address(&facts, known) } else { None };
+    let address = own.or_else(|| loopback.clone()).ok_or_else(|| Failure::Refused {
         attempt: format!("say where the container {name} is"),
         reason: "it has no address: it ended at once, or the engine gave it none".to_owned(),
-    })
+    })?;
+    Ok((address, loopback))
 }
 
 fn start_failure(id: &ServiceId, name: &str, error: &Error) -> Failure {
@@ -181,14 +189,17 @@ fn taken_port(reason: &str) -> Option<u16> {
     after.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn address(facts: &ContainerInspectResponse, known: &Known) -> Option<HostPort> {
-    let settings = facts.network_settings.as_ref()?;
-    let published = settings.ports.as_ref().and_then(|ports| ports.get(&tcp(known.port))).cloned().flatten();
-    if let Some(binding) = published.and_then(|bindings| bindings.into_iter().next()) {
-        return Some(HostPort::new("127.0.0.1", binding.host_port?.parse().ok()?));
-    }
+fn published_address(facts: &ContainerInspectResponse, known: &Known) -> Option<HostPort> {
+    let ports = facts.network_settings.as_ref()?.ports.as_ref()?;
+    let binding = ports.get(&tcp(known.port))?.as_ref()?.first()?;
+    Some(HostPort::new("127.0.0.1", binding.host_port.as_ref()?.parse().ok()?))
+}
+
+/// The container's own address, which is better than a published one: the engine's proxy would hide the caller's port,
+/// by which a refusal is found in the service's records.
+fn own_address(facts: &ContainerInspectResponse, known: &Known) -> Option<HostPort> {
     // On whichever of its networks: all are bridges of this host. The first by name, so that it stays the same.
-    let networks: BTreeMap<_, _> = settings.networks.as_ref()?.iter().collect();
+    let networks: BTreeMap<_, _> = facts.network_settings.as_ref()?.networks.as_ref()?.iter().collect();
     let mut addresses = networks.into_values().filter_map(|endpoint| endpoint.ip_address.clone());
     let address = addresses.find(|address| !address.is_empty())?;
     Some(HostPort::new(address, known.port))
