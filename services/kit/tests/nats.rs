@@ -10,6 +10,7 @@ use bulkhead_kit::config::NatsSettings;
 use bulkhead_kit::nats::{Link, Outbox};
 use bulkhead_kit::test_support::{Forge, Lines, NatsServer, eventually, server_binary};
 use futures::StreamExt as _;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -66,7 +67,7 @@ async fn numbers_until(messages: &mut Subscriber, last: u64) -> Vec<u64> {
     while numbers.last() != Some(&last) {
         let next = tokio::time::timeout(Duration::from_secs(10), messages.next());
         let message = next.await.unwrap_or_else(|_| panic!("not all arrived: {numbers:?}")).unwrap();
-        let number = std::str::from_utf8(&message.payload).unwrap().parse().unwrap();
+        let number = std::str::from_utf8(&message.payload).unwrap().trim_end().parse().unwrap();
         // At least once: repetitions carry the id of the first.
         if !numbers.contains(&number) {
             numbers.push(number);
@@ -138,6 +139,46 @@ async fn nothing_is_lost_when_the_line_is_cut_in_mid_flight() {
     assert_eq!(numbers_until(&mut messages, 3999).await, (0..4000).collect::<Vec<_>>());
     let status = outbox.flush(Duration::from_secs(10)).await;
     assert_eq!((status.pending, status.confirmed, status.dropped), (0, 4000, 0));
+}
+
+/// A line whose first connection breaks when so many bytes have gone to the server.
+async fn line_that_breaks_after(bytes: u64, server: &NatsSettings) -> NatsSettings {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = server.clone();
+    settings.address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let target = server.address.to_string();
+    tokio::spawn(async move {
+        let mut limit = bytes;
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = TcpStream::connect(&target).await.unwrap();
+            let limit = std::mem::replace(&mut limit, u64::MAX);
+            tokio::spawn(async move {
+                let (near_read, mut near_write) = near.split();
+                let (mut far_read, mut far_write) = far.split();
+                let mut outward = near_read.take(limit);
+                tokio::select! {
+                    _ = tokio::io::copy(&mut outward, &mut far_write) => {}
+                    _ = tokio::io::copy(&mut far_read, &mut near_write) => {}
+                }
+            });
+        }
+    });
+    settings
+}
+
+/// A message is lost with the old connection, and its barrier goes out on the new one: it must not be believed.
+#[tokio::test]
+async fn a_message_that_is_torn_from_its_barrier_is_sent_again() {
+    let Some(platform) = Platform::start() else { return };
+    let mut messages = platform.watch().await;
+    let settings = line_that_breaks_after(600_000, &platform.server.settings(100)).await;
+    let link = platform.link(AGENT, &settings).await;
+    let outbox = Outbox::start(&link, settings.buffer_messages);
+    (0..60).for_each(|number: u64| outbox.push(&subject(), format!("{number}{}", " ".repeat(190_000))));
+    let status = outbox.flush(Duration::from_secs(30)).await;
+    assert_eq!((status.pending, status.confirmed, status.dropped), (0, 60, 0));
+    assert_eq!(numbers_until(&mut messages, 59).await, (0..60).collect::<Vec<_>>());
 }
 
 #[tokio::test]

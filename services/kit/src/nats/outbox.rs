@@ -25,6 +25,9 @@ use super::Link;
 pub const MAXIMUM_MESSAGE_BYTES: usize = 200 * 1024;
 /// How many messages share one barrier.
 const BATCH_MESSAGES: usize = 64;
+/// How many bytes share one barrier, unless a single message is larger. The client takes so much in one go;
+/// of a larger batch the end could overtake the beginning when the connection breaks in between.
+const BATCH_BYTES: usize = 64 * 1024;
 /// How long the server may take to answer a barrier on a connection that is up.
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after a barrier that failed.
@@ -239,7 +242,13 @@ impl Buffer {
     }
 
     fn front(&self, count: usize) -> Vec<Message> {
-        self.messages.iter().take(count).cloned().collect()
+        let mut bytes = 0;
+        let fits = |message: &&Message| {
+            let first = bytes == 0;
+            bytes += message.payload.len().max(1);
+            first || bytes <= BATCH_BYTES
+        };
+        self.messages.iter().take(count).take_while(fits).cloned().collect()
     }
 
     /// Removes everything up to the message `last`, except what was dropped while it was on its way.
@@ -292,6 +301,20 @@ mod tests {
         outbox.push(&"acme.agents.status".parse().unwrap(), "3");
         outbox.buffer().confirm(last);
         assert_eq!(payloads(&outbox), ["2", "3"]);
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_bytes_and_never_empty() {
+        let outbox = filled(10, 0);
+        for bytes in [100 * 1024, 40 * 1024, 20 * 1024, 10 * 1024] {
+            outbox.push(&"acme.agents.status".parse().unwrap(), vec![b'x'; bytes]);
+        }
+        let mut batches = Vec::new();
+        while let Some(last) = { outbox.buffer().front(64).last().map(|message| message.index) } {
+            batches.push(last);
+            outbox.buffer().confirm(last);
+        }
+        assert_eq!(batches, [0, 2, 3]);
     }
 
     #[test]
