@@ -1,5 +1,6 @@
 //! What runs services. A backend knows places, starts and ends; it does not know what a service is for.
 
+pub mod compose;
 pub mod docker;
 pub mod process;
 

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
-use bulkhead_plan::topology::{AGENT_PORT, NATS_PORT, POLLER_PORT};
 use bulkhead_plan::{PlannedFile, Role, ServiceId};
 use futures::future::join_all;
 use futures::stream::BoxStream;
@@ -68,7 +67,7 @@ impl Environment {
             BackendKind::Docker | BackendKind::Compose => {
                 let services = record.services.iter();
                 let services =
-                    services.map(|service| (service.id.clone(), service.handle.clone(), port(service.role)));
+                    services.map(|service| (service.id.clone(), service.handle.clone(), service.role.port()));
                 Box::new(DockerBackend::attach(&Engine::connect().await?, scope, services))
             }
         };
@@ -219,14 +218,6 @@ fn replace(noted: Option<&mut String>, new: &str) -> bool {
             true
         }
         _ => false,
-    }
-}
-
-fn port(role: Role) -> u16 {
-    match role {
-        Role::Nats => NATS_PORT,
-        Role::Poller => POLLER_PORT,
-        Role::Agent => AGENT_PORT,
     }
 }
 

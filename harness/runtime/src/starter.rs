@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use crate::backend::compose::{ComposeBackend, Project};
 use crate::backend::docker::DockerBackend;
 use crate::backend::process::ProcessBackend;
 use crate::backend::{Backend, Placed, ServiceState};
@@ -108,7 +109,7 @@ impl Starter {
     /// When the backend that was asked for is not there.
     pub async fn new(spec: EnvironmentSpec, options: StartOptions) -> Result<Self, StartError> {
         let workdir = Workdir::new(&options.state_root, &spec.name)?;
-        let chosen = Chosen::from(options.backend).await?;
+        let chosen = Chosen::from(options.backend.clone()).await?;
         Ok(Self { spec, options, chosen, workdir })
     }
 
@@ -154,6 +155,28 @@ impl Starter {
         }
     }
 
+    /// Writes everything that a start would need, and starts nothing: for somebody who brings the environment up with
+    /// tools of their own.
+    ///
+    /// # Errors
+    /// What failed, and what is left behind.
+    pub async fn write_only(self, events: &Events) -> Result<(), StartError> {
+        let lock = self.workdir.lock()?;
+        self.refuse_when_up().await?;
+        let start = self.prepare(lock, events).await?;
+        let placed = start.backend.place(&self.spec).await?;
+        self.write(&placed, start.backend.as_ref(), events).await?;
+        Ok(())
+    }
+
+    async fn write(&self, placed: &Placed, backend: &dyn Backend, events: &Events) -> Result<(), Failure> {
+        files::write(&self.workdir, placed, backend.kind(), events)?;
+        if let Some(engine) = self.chosen.engine() {
+            files::hand_over(&self.workdir, engine.service_user().await.0)?;
+        }
+        Ok(())
+    }
+
     /// An environment of this name whose owner is gone is swept later; a detached one has no owner and stays.
     async fn refuse_when_up(&self) -> Result<(), Failure> {
         let Some(record) = self.workdir.read_record()? else { return Ok(()) };
@@ -186,6 +209,14 @@ impl Starter {
                     tokio::try_join!(images, async { Ok(engine.service_user().await) }, sweep)?;
                 let (backend, deaths) =
                     DockerBackend::new(engine, workdir.clone(), stamp.clone(), images, user);
+                (Box::new(backend), deaths)
+            }
+            Chosen::Compose { engine, files, .. } => {
+                let images = artifacts::images(engine, &self.spec, &self.options.programs, events);
+                let (images, user, ()) =
+                    tokio::try_join!(images, async { Ok(engine.service_user().await) }, sweep)?;
+                let project = Project { workdir: workdir.clone(), stamp: stamp.clone(), images, user };
+                let (backend, deaths) = ComposeBackend::new(engine, files.clone(), project);
                 (Box::new(backend), deaths)
             }
             Chosen::Process { .. } => {
@@ -243,10 +274,7 @@ impl Starter {
         events: &Events,
     ) -> Result<EnvironmentRecord, Failure> {
         let placed = backend.place(&self.spec).await?;
-        files::write(&self.workdir, &placed, backend.kind(), events)?;
-        if let Chosen::Docker { engine, .. } = &self.chosen {
-            files::hand_over(&self.workdir, engine.service_user().await.0)?;
-        }
+        self.write(&placed, backend, events).await?;
         let readiness = Readiness::from_state(self.workdir.path())?;
         let one = Services { starter: self, backend, placed: &placed, readiness: &readiness, events };
         let (first, others): (Vec<&Service>, Vec<&Service>) =
@@ -274,7 +302,7 @@ impl Starter {
         let began = Instant::now();
         events.emit(Event::Stopping);
         let cancelled = matches!(failure, Failure::Cancelled);
-        if !cancelled && start.backend.kind() == BackendKind::Docker {
+        if !cancelled && start.backend.kind() != BackendKind::Process {
             logs::keep(start.backend.as_ref(), &self.spec, &self.workdir).await;
         }
         let mut left_behind = start.backend.tear_down().await;

@@ -87,7 +87,7 @@ pub async fn down(state_root: &Path, name: &EnvironmentName, events: &Events) ->
     let scope = Scope::Environment { checkout: checkout_id(state_root), name: name.to_string() };
     // A damaged description is no reason to leave things running: labels say what belongs to the environment.
     let in_engine =
-        workdir.read_record().ok().flatten().is_some_and(|record| record.backend == BackendKind::Docker);
+        workdir.read_record().ok().flatten().is_some_and(|record| record.backend != BackendKind::Process);
     let (removed, stuck) = take_away(&scope, state_root, in_engine).await?;
     if lock.is_some() {
         clear(&workdir)?;
@@ -192,7 +192,7 @@ pub(crate) async fn leftovers(
         removed.extend(ended.processes);
         stuck.extend(ended.stuck);
     }
-    if let Chosen::Docker { engine, .. } = chosen {
+    if let Some(engine) = chosen.engine() {
         for scope in [own, &Scope::Dead] {
             let swept = containers::sweep(engine.docker(), scope, Manner::Kill).await;
             let swept = swept.map_err(|error| Failure::Refused {
@@ -216,7 +216,7 @@ pub(crate) fn in_a_hurry(workdir: &Workdir, record: &EnvironmentRecord) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     let scope = scope_of(workdir, record);
     let root = workdir.path().parent().unwrap_or(workdir.path());
-    let in_engine = record.backend == BackendKind::Docker;
+    let in_engine = record.backend != BackendKind::Process;
     if runtime.block_on(take_away(&scope, root, in_engine)).is_ok() {
         let _ = clear(workdir);
     }

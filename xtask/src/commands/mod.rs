@@ -1,6 +1,7 @@
 //! One file for each command. What is heavy is in a library with tests of its own.
 
 pub(crate) mod certs;
+pub(crate) mod compose;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod down;

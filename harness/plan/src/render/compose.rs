@@ -25,6 +25,8 @@ pub struct ComposeOptions {
     pub poller_image: String,
     /// The image of the agents.
     pub agent_image: String,
+    /// Further labels on everything: how the harness finds again what is its own. None for an example.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl ComposeOptions {
@@ -36,6 +38,7 @@ impl ComposeOptions {
             nats_image: "bulkhead/nats:dev".to_owned(),
             poller_image: "bulkhead/poller:dev".to_owned(),
             agent_image: "bulkhead/agent:dev".to_owned(),
+            labels: BTreeMap::new(),
         }
     }
 
@@ -50,7 +53,7 @@ impl ComposeOptions {
 
 /// Quoted, as everything is that Compose 1.29 (YAML 1.1) might take for a number or a boolean: a tenant may be called `no`,
 /// and 1000:50 is a number to the base of 60.
-type Labels = BTreeMap<&'static str, DoubleQuoted<String>>;
+type Labels = BTreeMap<String, DoubleQuoted<String>>;
 
 /// A service of the platform: the base file has the rest.
 #[derive(Serialize)]
@@ -157,8 +160,10 @@ pub fn compose(
             NetworkName::Platform | NetworkName::Shared => None,
         };
         let config = [SubnetEntry { subnet: network.subnet.to_string() }];
-        let value =
-            NetworkEntry { ipam: AddressManagement { config }, labels: labels(topology, None, tenant) };
+        let value = NetworkEntry {
+            ipam: AddressManagement { config },
+            labels: labels(topology, options, None, tenant),
+        };
         text.push_str(&entry(&network.name.to_string(), &value));
     }
     Ok(text)
@@ -194,7 +199,7 @@ fn platform_service<'a>(
             .map(|port| DoubleQuoted(format!("127.0.0.1:{port}:{}", service.container_port)))
             .into_iter()
             .collect(),
-        labels: labels(topology, Some(service), None),
+        labels: labels(topology, options, Some(service), None),
     }
 }
 
@@ -218,7 +223,7 @@ fn agent_service<'a>(
         security_opt: FlowSeq(["no-new-privileges"]),
         mem_limit: "64m",
         pids_limit: 64,
-        labels: labels(topology, Some(service), service.tenant.as_ref().map(ToString::to_string)),
+        labels: labels(topology, options, Some(service), service.tenant.as_ref().map(ToString::to_string)),
     })
 }
 
@@ -238,12 +243,18 @@ fn attachments(service: &Service) -> BTreeMap<String, Attachment> {
     service.networks.iter().map(|network| (network.to_string(), attachment())).collect()
 }
 
-fn labels(topology: &Topology, service: Option<&Service>, tenant: Option<String>) -> Labels {
-    let service = service.map(|service| ("io.bulkhead.service", service.id.to_string()));
-    let tenant = tenant.map(|tenant| ("io.bulkhead.tenant", tenant));
-    std::iter::once(("io.bulkhead.environment", topology.spec().name.to_string()))
-        .chain(service)
-        .chain(tenant)
-        .map(|(key, value)| (key, DoubleQuoted(value)))
-        .collect()
+fn labels(
+    topology: &Topology,
+    options: &ComposeOptions,
+    service: Option<&Service>,
+    tenant: Option<String>,
+) -> Labels {
+    let own = [
+        Some(("io.bulkhead.environment", topology.spec().name.to_string())),
+        service.map(|service| ("io.bulkhead.service", service.id.to_string())),
+        tenant.map(|tenant| ("io.bulkhead.tenant", tenant)),
+    ];
+    let own = own.into_iter().flatten().map(|(key, value)| (key.to_owned(), value));
+    let further = options.labels.iter().map(|(key, value)| (key.clone(), value.clone()));
+    further.chain(own).map(|(key, value)| (key, DoubleQuoted(value))).collect()
 }

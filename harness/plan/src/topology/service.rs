@@ -27,6 +27,17 @@ pub enum Role {
     Agent,
 }
 
+impl Role {
+    /// Where a service of this role listens when it has an address of its own.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Nats => NATS_PORT,
+            Self::Poller => POLLER_PORT,
+            Self::Agent => AGENT_PORT,
+        }
+    }
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -56,6 +67,15 @@ pub enum ServiceId {
 }
 
 impl ServiceId {
+    /// What the service does.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Nats => Role::Nats,
+            Self::Poller => Role::Poller,
+            Self::Agent { .. } => Role::Agent,
+        }
+    }
+
     /// A name without slashes: `nats`, `poller`, `<component>.<partition>.<slug>`. For containers, log files, hosts.
     pub fn dotted(&self) -> String {
         match self {

@@ -109,6 +109,12 @@ impl DockerBackend {
         Self { docker, scope, shared, under_way: TaskTracker::new(), creation: None, _watch: None }
     }
 
+    /// Takes a container that somebody else created as the service's own.
+    pub(crate) fn adopt(&self, id: &ServiceId, name: &str) {
+        let known = Known { name: name.to_owned(), port: id.role().port() };
+        self.shared().containers.insert(id.clone(), known);
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         locked(&self.shared)
     }

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use bulkhead_plan::environment::BackendKind;
 
+use crate::backend::compose::ComposeFiles;
 use crate::engine::Engine;
 use crate::error::Failure;
 
 /// What the caller wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum BackendChoice {
     /// Docker where an engine answers, else processes.
     #[default]
@@ -18,6 +19,8 @@ pub enum BackendChoice {
     Docker,
     /// Processes.
     Process,
+    /// Containers, by a stock Compose.
+    Compose(ComposeFiles),
 }
 
 impl fmt::Display for BackendChoice {
@@ -26,6 +29,7 @@ impl fmt::Display for BackendChoice {
             Self::Auto => "auto",
             Self::Docker => "docker",
             Self::Process => "process",
+            Self::Compose(_) => "compose",
         })
     }
 }
@@ -48,6 +52,7 @@ impl FromStr for BackendChoice {
 pub(crate) enum Chosen {
     Docker { engine: Engine, reason: String },
     Process { reason: String },
+    Compose { engine: Engine, files: ComposeFiles, reason: String },
 }
 
 impl Chosen {
@@ -57,6 +62,11 @@ impl Chosen {
             BackendChoice::Docker => {
                 let engine = Engine::connect().await?;
                 Ok(Self::Docker { reason: format!("asked for; {}", engine.description), engine })
+            }
+            BackendChoice::Compose(files) => {
+                let engine = Engine::connect().await?;
+                let reason = format!("{} on {}", files.program.display(), engine.description);
+                Ok(Self::Compose { engine, files, reason })
             }
             BackendChoice::Auto => Ok(match Engine::connect().await {
                 Ok(engine) => {
@@ -71,12 +81,21 @@ impl Chosen {
         match self {
             Self::Docker { .. } => BackendKind::Docker,
             Self::Process { .. } => BackendKind::Process,
+            Self::Compose { .. } => BackendKind::Compose,
+        }
+    }
+
+    /// The engine that has the containers, when there are containers.
+    pub(crate) fn engine(&self) -> Option<&Engine> {
+        match self {
+            Self::Docker { engine, .. } | Self::Compose { engine, .. } => Some(engine),
+            Self::Process { .. } => None,
         }
     }
 
     pub(super) fn reason(&self) -> &str {
         match self {
-            Self::Docker { reason, .. } | Self::Process { reason } => reason,
+            Self::Docker { reason, .. } | Self::Process { reason } | Self::Compose { reason, .. } => reason,
         }
     }
 }
