@@ -93,6 +93,21 @@ Feature: Certificates
       When nobody connects to the poller
       Then nobody is refused because it shows no certificate
 
+  Rule: Every connection is verified anew
+
+    Scenario Outline: <service> does not take up an earlier session
+      When <peer> connects to <service> again and offers its earlier session
+      Then <peer> is verified anew
+
+      Examples:
+        | peer         | service      |
+        | the poller   | acme's agent |
+        | acme's agent | the poller   |
+
+    Scenario: a session that the broker takes up is still its owner's
+      When acme's agent connects to the broker again and offers its earlier session
+      Then acme's agent is still acme to the broker
+
   Rule: The broker refuses a false agent
 
     Scenario Outline: the broker refuses an agent of acme's whose certificate is <flaw>

@@ -39,10 +39,27 @@ pub enum PlatformError {
     Credential(#[from] CredentialError),
 }
 
+/// The features' own tenant, and the other one.
+const FIRST: &str = "acme";
+const SECOND: &str = "globex";
+
+/// The tenants of these names play themselves; another environment's tenants play them in their order, and
+/// nobody plays both.
+fn parts(tenants: &[(usize, &str)]) -> Option<(usize, usize)> {
+    let named = |name: &str| tenants.iter().find(|(_, slug)| *slug == name).map(|(place, _)| *place);
+    let free =
+        |taken: Option<usize>| tenants.iter().map(|(place, _)| *place).find(|place| Some(*place) != taken);
+    let first = named(FIRST).or_else(|| free(named(SECOND)))?;
+    let second = named(SECOND).or_else(|| free(Some(first)))?;
+    (first != second).then_some((first, second))
+}
+
 /// The environment, its authorities and its logs.
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) record: EnvironmentRecord,
+    /// Who plays the features' first and second tenant.
+    parts: (usize, usize),
     pub(crate) forger: Forger,
     pub(crate) book: Book,
     /// Where the services' programs are, for stand-ins.
@@ -65,10 +82,17 @@ pub(crate) struct Target {
 
 impl Platform {
     pub(crate) fn open(record: EnvironmentRecord, binaries: Option<PathBuf>) -> Result<Self, PlatformError> {
-        let populated = record.tenants.iter().filter(|tenant| !tenant.agents.is_empty()).count();
-        if populated < 2 {
-            return Err(PlatformError::TooFewTenants { name: record.name.to_string(), tenants: populated });
-        }
+        let populated: Vec<(usize, &str)> = record
+            .tenants
+            .iter()
+            .enumerate()
+            .filter(|(_, tenant)| !tenant.agents.is_empty())
+            .map(|(place, tenant)| (place, tenant.slug.as_str()))
+            .collect();
+        let parts = parts(&populated).ok_or_else(|| PlatformError::TooFewTenants {
+            name: record.name.to_string(),
+            tenants: populated.len(),
+        })?;
         let sources = record.services.iter().map(|service| {
             let source = match record.backend {
                 BackendKind::Process => Source::File(PathBuf::from(&service.logs)),
@@ -79,15 +103,18 @@ impl Platform {
         let book = Book::open(sources);
         let forger = Forger::of_environment(&record.state_dir);
         let stream_places = Arc::new(Semaphore::new(STREAM_PLACES));
-        Ok(Self { record, forger, book, binaries, stream_places })
+        Ok(Self { record, parts, forger, book, binaries, stream_places })
     }
 
-    /// The features' `acme` and `globex` are the tenants of these names, or else the first two.
+    /// The tenant that plays a part in the features, or the one of this very name.
     pub(crate) fn tenant(&self, word: &str) -> Result<&TenantRecord, PlatformError> {
-        let tenants = &self.record.tenants;
-        let named = tenants.iter().find(|tenant| tenant.slug.as_str() == word);
-        let place = ["acme", "globex"].iter().position(|known| *known == word);
-        named.or_else(|| tenants.get(place?)).ok_or_else(|| PlatformError::NoSuchTenant(word.to_owned()))
+        let by_name = || self.record.tenants.iter().find(|tenant| tenant.slug.as_str() == word);
+        let found = match word {
+            FIRST => self.record.tenants.get(self.parts.0),
+            SECOND => self.record.tenants.get(self.parts.1),
+            _ => by_name(),
+        };
+        found.ok_or_else(|| PlatformError::NoSuchTenant(word.to_owned()))
     }
 
     pub(crate) fn slug(&self, word: &str) -> Result<&TenantSlug, PlatformError> {
@@ -227,4 +254,25 @@ impl Platform {
 
 fn present(credential: &Credential) -> Result<Presented, CredentialError> {
     Presented::from_files(credential.name.to_string(), &credential.certificate, &credential.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cast(slugs: &[&str]) -> Option<(usize, usize)> {
+        parts(&slugs.iter().copied().enumerate().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn nobody_plays_both_tenants() {
+        assert_eq!(cast(&["acme", "globex", "initech"]), Some((0, 1)));
+        assert_eq!(cast(&["globex", "acme"]), Some((1, 0)));
+        assert_eq!(cast(&["acme2", "acme"]), Some((1, 0)));
+        assert_eq!(cast(&["globex", "initech"]), Some((1, 0)));
+        assert_eq!(cast(&["initech", "hooli"]), Some((0, 1)));
+        assert_eq!(cast(&["acme"]), None);
+        assert_eq!(cast(&["globex"]), None);
+        assert_eq!(cast(&[]), None);
+    }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Scene {
     pub(crate) seen: Vec<String>,
     /// The service that the platform offers in this scenario.
     pub(crate) offered: Option<Interest>,
+    /// Whether the last connection took up an earlier session.
+    pub(crate) resumed: Option<bool>,
     /// Whom the service saw asking.
     pub(crate) askers: Vec<String>,
     /// The certificates that took part.
@@ -101,6 +103,7 @@ impl Scene {
             place: None,
             seen: Vec::new(),
             offered: None,
+            resumed: None,
             askers: Vec::new(),
             certificates: Vec::new(),
             pages: Vec::new(),

@@ -78,6 +78,19 @@ impl fmt::Display for Peer {
     }
 }
 
+/// A service of gRPC: an agent or the poller.
+#[derive(Debug, Clone, PartialEq, Eq, Parameter)]
+#[param(name = "service", regex = "the poller|[a-z][a-z0-9-]*'s agent")]
+pub(crate) struct Service(pub(crate) Peer);
+
+impl FromStr for Service {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        word.parse().map(Self)
+    }
+}
+
 /// A tenant by the name that the features give it.
 #[derive(Debug, Clone, PartialEq, Eq, Parameter)]
 #[param(name = "tenant", regex = "[a-z][a-z0-9]*")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bulkhead_runtime::probe::impostor::{Disguise, Impostor};
 use bulkhead_runtime::probe::nats::{Login, login};
-use bulkhead_runtime::probe::tls::{Hello, handshake};
+use bulkhead_runtime::probe::tls::{Hello, Sessions, handshake};
 use bulkhead_runtime::probe::{Presented, Refusal, Sight, grpc, network};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -104,6 +104,19 @@ async fn a_refused_client_sees_the_alert_although_its_handshake_succeeded() {
     let without = handshake(&address, &Hello::grpc(None, "server.example")).await;
     let expected = Refusal::Alert(AlertDescription::CertificateRequired);
     assert!(matches!(&without.sight, Sight::Refused(refusal) if *refusal == expected), "{without}");
+}
+
+/// The proof that the probe would see a resumption: this server hands out sessions, as rustls does by itself.
+#[tokio::test]
+async fn a_server_that_takes_up_sessions_is_seen_to_do_so() {
+    let (client, certificate) = self_signed("client.example");
+    let address = picky_server(certificate).await;
+    let sessions = Some(Sessions::default());
+    let hello = Hello { sessions, ..Hello::grpc(Some(&client), "server.example") };
+    let first = handshake(&address, &hello).await;
+    assert_eq!(first.sight.answer().map(|shown| shown.resumed), Some(false), "{first}");
+    let second = handshake(&address, &hello).await;
+    assert_eq!(second.sight.answer().map(|shown| shown.resumed), Some(true), "{second}");
 }
 
 #[tokio::test]

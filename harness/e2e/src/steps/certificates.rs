@@ -1,8 +1,11 @@
 //! Who shows which certificate to whom.
 
+use std::time::Duration;
+
 use bulkhead_plan::access::{DenialReason, Expectation, Operation};
 use bulkhead_runtime::probe::impostor::{Disguise, Impostor};
-use bulkhead_runtime::probe::nats::{Login, login};
+use bulkhead_runtime::probe::nats::{Login, Session, login};
+use bulkhead_runtime::probe::tls::{Hello, Sessions, handshake};
 use bulkhead_runtime::probe::{Presented, Sight};
 use cucumber::{then, when};
 
@@ -11,7 +14,7 @@ use crate::platform::{Platform, PlatformError};
 use crate::scene::{Scene, Step, Unmet};
 use crate::stand_in::{StandIn, impostor};
 use crate::verdict::{Judged, between, judge_operation};
-use crate::words::{FlawWord, Peer, Tenant};
+use crate::words::{FlawWord, Peer, Service, Tenant};
 
 #[when(expr = "{peer} connects to {peer}")]
 async fn connects(scene: &mut Scene, who: Peer, service: Peer) -> Step {
@@ -82,31 +85,55 @@ fn impersonation(
 #[when(expr = "{peer} logs in to the broker under the name of {peer}")]
 async fn logs_in_under_a_name(scene: &mut Scene, who: Peer, other: Peer) -> Step {
     let platform = scene.platform()?;
-    let (Peer::Agent(own), Peer::Agent(theirs)) = (&who, &other) else {
-        return scene.unclear("only tenants are told apart by their subjects");
-    };
-    let subject_of = |word: &str| -> Result<String, PlatformError> {
-        Ok(format!("{}.agents.results.e2e-{}", platform.slug(word)?, scene.nonce))
-    };
-    let (own_subject, their_subject) = (subject_of(own)?, subject_of(theirs)?);
     let credential = platform.credential(&who)?.ok_or_else(|| Unmet(format!("{who} has no certificate")))?;
     scene.show(Some(&credential));
     let how = Login { user: Some(platform.name(&other)?.common_name()), ..Login::with(&credential) };
     let (report, session) = login(&platform.target(&Peer::Broker)?.address, &how).await.split();
     scene.note(&report);
-    let Some(mut session) = session else {
-        return scene.unclear(format!("{report}: the broker is expected to pass over the name"));
+    match session {
+        Some(session) => speaks_for(scene, &who, &other, session).await,
+        None => scene.unclear(format!("{report}: the broker is expected to pass over the name")),
+    }
+}
+
+/// Whom the broker takes a connection for: it may publish for itself, and not for the other.
+async fn speaks_for(scene: &mut Scene, who: &Peer, other: &Peer, mut session: Session) -> Step {
+    let platform = scene.platform()?;
+    let subject_of = |peer: &Peer| match peer {
+        Peer::Agent(word) => Ok(format!("{}.agents.results.e2e-{}", platform.slug(word)?, scene.nonce)),
+        _ => Err(Unmet("only tenants are told apart by their subjects".to_owned())),
     };
+    let (own_subject, their_subject) = (subject_of(who)?, subject_of(other)?);
     let as_other = session.publish(&their_subject, scene.nonce.as_str()).await;
     let as_itself = session.publish(&own_subject, scene.nonce.as_str()).await;
     let control = match as_itself.sight {
         Sight::Answered(()) => Ok(as_itself.to_string()),
         _ => Err(as_itself.to_string()),
     };
-    let outcome = judge_operation(&as_other.sight, &their_subject);
-    let judged = Judged::new(outcome, vec![as_other.to_string()]);
-    scene.file(&who, between(control.clone(), judged, control));
+    let judged = Judged::new(judge_operation(&as_other.sight, &their_subject), vec![as_other.to_string()]);
+    scene.file(who, between(control.clone(), judged, control));
     Ok(())
+}
+
+/// nats-server 2.15.1 takes sessions up, unlike our own services. What must hold then is that a session opens
+/// what the certificate behind it opens, and nothing else.
+#[when(expr = "{peer} connects to the broker again and offers its earlier session")]
+async fn connects_to_the_broker_again(scene: &mut Scene, who: Peer) -> Step {
+    let platform = scene.platform()?;
+    let (credential, other) = (platform.credential(&who)?, other_agent(&platform, &who)?);
+    scene.show(credential.as_ref());
+    let hello = Hello { sessions: Some(Sessions::default()), ..Hello::nats(credential.as_ref()) };
+    let how = Login { tls: Some(hello), user: None, deadline: Duration::from_secs(3) };
+    let address = platform.target(&Peer::Broker)?.address;
+    let first = login(&address, &how).await;
+    scene.note(&first);
+    let (report, again) = login(&address, &how).await.split();
+    scene.note(&report);
+    let Some(again) = again else {
+        return scene.unclear(format!("a valid peer is expected to be accepted: {report}"));
+    };
+    scene.note(format!("taken up: {:?}", again.handshake().map(|shown| shown.resumed)));
+    speaks_for(scene, &who, &other, again).await
 }
 
 #[then(expr = "{peer} is still {tenant} to the broker")]
@@ -115,6 +142,34 @@ async fn is_still_itself(scene: &mut Scene, who: Peer, tenant: Tenant) -> Step {
         return scene.unclear(format!("{who} does not speak for {}", tenant.0));
     }
     scene.expect(&who, &Expectation::Denied(vec![DenialReason::PublishPermission]))
+}
+
+/// A resumed session skips the verification of the certificate (the class of CVE-2025-23419).
+#[when(expr = "{peer} connects to {service} again and offers its earlier session")]
+async fn connects_again(scene: &mut Scene, who: Peer, service: Service) -> Step {
+    let platform = scene.platform()?;
+    let (credential, target) = (platform.credential(&who)?, platform.target(&service.0)?);
+    scene.show(credential.as_ref());
+    let hello = Hello::grpc(credential.as_ref(), &target.name.common_name());
+    let hello = Hello { sessions: Some(Sessions::default()), ..hello };
+    for _ in 0..2 {
+        let seen = handshake(&target.address, &hello).await;
+        scene.note(&seen);
+        match seen.sight.answer() {
+            Some(shown) => scene.resumed = Some(shown.resumed),
+            None => return scene.unclear(format!("a valid peer is expected to be accepted: {seen}")),
+        }
+    }
+    Ok(())
+}
+
+#[then(expr = "{peer} is verified anew")]
+async fn is_verified_anew(scene: &mut Scene, who: Peer) -> Step {
+    match scene.resumed {
+        Some(false) => Ok(()),
+        Some(true) => scene.violated(format!("{who}'s earlier session was taken up without its certificate")),
+        None => scene.unclear(format!("{who} has offered no session")),
+    }
 }
 
 /// An impostor with a certificate of this name and flaw.

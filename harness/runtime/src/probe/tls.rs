@@ -42,13 +42,16 @@ pub struct Hello {
     pub deadline: Duration,
 }
 
-/// A place for session tickets.
+/// A place for session tickets, for handshakes of one and the same credential.
 #[derive(Debug, Clone)]
-pub struct Sessions(Arc<ClientSessionMemoryCache>);
+pub struct Sessions {
+    store: Arc<ClientSessionMemoryCache>,
+    made: Arc<Mutex<Option<(Arc<ClientConfig>, Arc<Witness>)>>>,
+}
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self(Arc::new(ClientSessionMemoryCache::new(16)))
+        Self { store: Arc::new(ClientSessionMemoryCache::new(16)), made: Arc::default() }
     }
 }
 
@@ -130,11 +133,10 @@ pub(crate) async fn secure<T>(
     tcp: TcpStream,
     hello: &Hello,
 ) -> Result<(TlsStream<TcpStream>, Handshake), Sight<T>> {
-    let witness = Arc::new(Witness::default());
-    let config = client_config(hello, &witness).map_err(|error| Sight::NotMade(error.to_string()))?;
+    let (config, witness) = configure(hello).map_err(|error| Sight::NotMade(error.to_string()))?;
     let name = ServerName::try_from(hello.server_name.clone())
         .map_err(|error| Sight::NotMade(format!("server name '{}': {error}", hello.server_name)))?;
-    let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
+    let connecting = TlsConnector::from(config).connect(name, tcp);
     let stream = match timeout(hello.deadline, connecting).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(sight_of(&error)),
@@ -175,6 +177,23 @@ pub(crate) fn sight_of<T>(error: &io::Error) -> Sight<T> {
     }
 }
 
+/// The handshake's configuration: a new one, or the one under which the sessions were made. rustls offers a
+/// session only under the very verifier and credential that it was made with.
+fn configure(hello: &Hello) -> Result<(Arc<ClientConfig>, Arc<Witness>), TlsError> {
+    let make = || {
+        let witness = Arc::new(Witness::default());
+        Ok::<_, TlsError>((Arc::new(client_config(hello, &witness)?), witness))
+    };
+    let Some(Sessions { made, .. }) = &hello.sessions else { return make() };
+    let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((config, witness)) = &*made {
+        return Ok((Arc::clone(config), Arc::clone(witness)));
+    }
+    let (config, witness) = make()?;
+    *made = Some((Arc::clone(&config), Arc::clone(&witness)));
+    Ok((config, witness))
+}
+
 fn client_config(hello: &Hello, witness: &Arc<Witness>) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&hello.versions)?
@@ -186,7 +205,7 @@ fn client_config(hello: &Hello, witness: &Arc<Witness>) -> Result<ClientConfig, 
     };
     config.alpn_protocols.clone_from(&hello.alpn);
     config.resumption = match &hello.sessions {
-        Some(sessions) => Resumption::store(Arc::clone(&sessions.0) as Arc<dyn ClientSessionStore>),
+        Some(sessions) => Resumption::store(Arc::clone(&sessions.store) as Arc<dyn ClientSessionStore>),
         None => Resumption::disabled(),
     };
     Ok(config)

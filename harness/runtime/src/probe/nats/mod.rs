@@ -21,7 +21,7 @@ use tokio::time::timeout;
 pub use frame::{Headers, Message};
 pub use session::{Interest, Session};
 
-use super::tls::{Hello, connect, label, secure, sight_of};
+use super::tls::{Handshake, Hello, connect, label, secure, sight_of};
 use super::{Observation, Presented, Sight, Stopwatch};
 
 /// How a connection is opened.
@@ -77,17 +77,21 @@ pub async fn login(address: &str, how: &Login) -> Observation<Session> {
     };
     let local = tcp.local_addr().ok();
     let sight = match greet(tcp, how).await {
-        Ok((wire, greeting)) => session::open(wire, how, local, greeting).await,
+        Ok(greeted) => session::open(greeted, how, local).await,
         Err(sight) => sight,
     };
     watch.stop(sight, local)
 }
 
+/// A connection before CONNECT.
+pub(crate) struct Greeted {
+    wire: BufReader<Box<dyn Wire>>,
+    greeting: serde_json::Value,
+    handshake: Option<Handshake>,
+}
+
 /// Reads the broker's INFO and raises TLS where it is wanted. NATS begins in the clear.
-async fn greet<T>(
-    tcp: tokio::net::TcpStream,
-    how: &Login,
-) -> Result<(BufReader<Box<dyn Wire>>, serde_json::Value), Sight<T>> {
+async fn greet<T>(tcp: tokio::net::TcpStream, how: &Login) -> Result<Greeted, Sight<T>> {
     let mut plain = BufReader::new(tcp);
     let mut line = String::new();
     match timeout(how.deadline, plain.read_line(&mut line)).await {
@@ -100,9 +104,12 @@ async fn greet<T>(
         .strip_prefix("INFO ")
         .and_then(|json| serde_json::from_str(json.trim_end()).ok())
         .ok_or_else(|| Sight::NotMade(format!("not a NATS server: it said '{}'", line.trim_end())))?;
-    let wire: Box<dyn Wire> = match &how.tls {
-        None => Box::new(plain),
-        Some(hello) => Box::new(secure(plain.into_inner(), hello).await?.0),
+    let (wire, handshake): (Box<dyn Wire>, _) = match &how.tls {
+        None => (Box::new(plain), None),
+        Some(hello) => {
+            let (stream, handshake) = secure(plain.into_inner(), hello).await?;
+            (Box::new(stream), Some(handshake))
+        }
     };
-    Ok((BufReader::new(wire), greeting))
+    Ok(Greeted { wire: BufReader::new(wire), greeting, handshake })
 }

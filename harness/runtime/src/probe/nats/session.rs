@@ -11,7 +11,8 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout_at};
 
 use super::frame::{Frame, Headers, Message, read};
-use super::{Login, Wire, sight_of};
+use super::{Greeted, Login, Wire, sight_of};
+use crate::probe::tls::Handshake;
 use crate::probe::{Nonce, Observation, Refusal, Sight, Stopwatch};
 
 /// A logged-in connection. It reads only while an operation waits, so there is no background task and the
@@ -21,6 +22,7 @@ pub struct Session {
     label: String,
     local: Option<SocketAddr>,
     greeting: Value,
+    handshake: Option<Handshake>,
     next_subscription: u64,
     inbox: Option<(String, u64)>,
     received: Vec<Message>,
@@ -40,12 +42,12 @@ impl fmt::Debug for Session {
 
 /// Sends CONNECT and PING; the PONG is the broker's acceptance.
 pub(super) async fn open(
-    wire: BufReader<Box<dyn Wire>>,
+    Greeted { wire, greeting, handshake }: Greeted,
     how: &Login,
     local: Option<SocketAddr>,
-    greeting: Value,
 ) -> Sight<Session> {
     let mut session = Session {
+        handshake,
         wire,
         label: how.label(),
         local,
@@ -75,6 +77,12 @@ impl Session {
     #[must_use]
     pub fn local(&self) -> Option<SocketAddr> {
         self.local
+    }
+
+    /// What the TLS handshake showed, where there was one.
+    #[must_use]
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.handshake.as_ref()
     }
 
     /// The broker's INFO.
