@@ -42,11 +42,14 @@ pub struct Hello {
     pub deadline: Duration,
 }
 
+/// A configuration and the witness in it.
+type Configured = (Arc<ClientConfig>, Arc<Witness>);
+
 /// A place for session tickets, for handshakes of one and the same credential.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     store: Arc<ClientSessionMemoryCache>,
-    made: Arc<Mutex<Option<(Arc<ClientConfig>, Arc<Witness>)>>>,
+    made: Arc<Mutex<Option<Configured>>>,
 }
 
 impl Default for Sessions {
@@ -179,7 +182,7 @@ pub(crate) fn sight_of<T>(error: &io::Error) -> Sight<T> {
 
 /// The handshake's configuration: a new one, or the one under which the sessions were made. rustls offers a
 /// session only under the very verifier and credential that it was made with.
-fn configure(hello: &Hello) -> Result<(Arc<ClientConfig>, Arc<Witness>), TlsError> {
+fn configure(hello: &Hello) -> Result<Configured, TlsError> {
     let make = || {
         let witness = Arc::new(Witness::default());
         Ok::<_, TlsError>((Arc::new(client_config(hello, &witness)?), witness))
