@@ -5,7 +5,7 @@ mod support;
 
 use std::process::Stdio;
 
-use bulkhead_runtime::{BackendChoice, Event, teardown};
+use bulkhead_runtime::{BackendChoice, teardown};
 use support::{PATIENCE, Place, engine, eventually, programs, spec};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -33,7 +33,7 @@ impl Harness {
         let read = async {
             loop {
                 match self.output.next_line().await.unwrap() {
-                    Some(line) if line.contains(word) => return line,
+                    Some(line) if line.starts_with(word) => return line,
                     Some(_) => {}
                     None => panic!("the other harness ended before it said {word}"),
                 }
@@ -54,11 +54,10 @@ async fn is_swept_by_the_next_start(backend: BackendChoice, moment: &str) {
     harness.kill().await;
     // What the engine was in the middle of when its client went away, it brings to an end by itself.
     let environment = place.start(spec("killed"), backend).await.unwrap();
-    let swept = place.seen().into_iter().find_map(|event| match event {
-        Event::Swept { removed, .. } => Some(removed),
-        _ => None,
-    });
-    assert!(swept.is_some_and(|removed| !removed.is_empty()), "{:?}", place.seen());
+    // Which start swept it does not matter (another test's may have been faster): only the new environment is there.
+    let there = place.left().await;
+    let expected = if backend == BackendChoice::Docker { 4 + 3 } else { 4 };
+    assert_eq!(there.len(), expected, "{there:?}");
     environment.down(&place.events()).await.unwrap();
     place.assert_nothing_left().await;
 }
@@ -87,8 +86,7 @@ async fn what_a_killed_harness_of_another_checkout_left_is_swept_too() {
     assert!(!theirs.left().await.is_empty(), "a living owner's processes must be left alone");
     start.down(&ours.events()).await.unwrap();
     harness.kill().await;
-    let removed = teardown::down_all(&ours.root(), &ours.events()).await.unwrap();
-    assert!(removed.things.len() >= 4, "{removed:?}");
+    teardown::down_all(&ours.root(), &ours.events()).await.unwrap();
     theirs.assert_nothing_left().await;
 }
 
