@@ -76,53 +76,105 @@ pub async fn run(
     if !options.features.is_dir() {
         return Err(RunError::NoFeatures(options.features.clone()));
     }
-    let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
-    let swept = steps::sweep(&platform).await;
-    let report =
-        Rc::new(RefCell::new(Report { kept: swept.into_iter().map(Kept).collect(), ..Report::default() }));
     let (junit, json) = (create(options.junit.as_ref())?, create(options.json.as_ref())?);
-    let runner = Scene::cucumber::<PathBuf>()
+    let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
+    let kept = steps::sweep(&platform).await.into_iter().map(Kept).collect();
+    let course = Rc::new(Course {
+        platform,
+        options: options.clone(),
+        report: RefCell::new(Report { kept, ..Report::default() }),
+        tell: Box::new(tell),
+    });
+    let (entering, ending, choosing) = (Rc::clone(&course), Rc::clone(&course), Rc::clone(&course));
+    let writer = writer::JUnit::for_tee(junit, 0).tee::<Scene, _>(writer::Json::for_tee(json)).normalized();
+    Scene::cucumber::<PathBuf>()
         .max_concurrent_scenarios(options.concurrency.max(1))
-        .before({
-            let platform = Arc::clone(&platform);
-            move |_, _, _, scene| {
-                scene.enter(Arc::clone(&platform));
-                Box::pin(std::future::ready(()))
-            }
+        .before(move |_, _, _, scene| {
+            scene.enter(Arc::clone(&entering.platform));
+            Box::pin(std::future::ready(()))
         })
-        .after({
-            let (report, platform, options) = (Rc::clone(&report), Arc::clone(&platform), options.clone());
-            let tell = Rc::new(tell);
-            move |feature, rule, scenario, finished, scene| {
-                let (report, platform, tell) = (Rc::clone(&report), Arc::clone(&platform), Rc::clone(&tell));
-                let options = options.clone();
-                Box::pin(async move {
-                    let place = Place { feature, rule, scenario };
-                    let (ended, kept) = end(&platform, &options, &place, finished, scene).await;
-                    tell(&ended);
-                    let mut report = report.borrow_mut();
-                    report.kept.extend(kept.into_iter().map(Kept));
-                    report.scenarios.push(ended);
-                })
-            }
-        });
-    let filter = {
-        let (report, platform, options) = (Rc::clone(&report), Arc::clone(&platform), options.clone());
-        move |feature: &Feature, rule: Option<&Rule>, scenario: &Scenario| {
-            let place = Place { feature, rule, scenario };
-            place.is_wanted(&options) && place.is_covered(&platform, &report)
+        .after(move |feature, rule, scenario, finished, scene| {
+            let course = Rc::clone(&ending);
+            Box::pin(async move { course.end(&Place { feature, rule, scenario }, finished, scene).await })
+        })
+        .with_writer(writer)
+        // A sentence without a step proves nothing: skipped steps are failures in every report.
+        .fail_on_skipped()
+        // The arguments of this process are its own, not cucumber's.
+        .with_default_cli()
+        .filter_run(options.features.clone(), move |feature, rule, scenario| {
+            choosing.takes(&Place { feature, rule, scenario })
+        })
+        .await;
+    Ok(course.report.take())
+}
+
+/// One run, as its hooks share it.
+struct Course {
+    platform: Arc<Platform>,
+    options: Options,
+    report: RefCell<Report>,
+    tell: Box<dyn Fn(&ScenarioReport)>,
+}
+
+impl Course {
+    /// Whether a scenario is run. What this environment cannot show is reported as such, with the reason, and
+    /// never as passed.
+    fn takes(&self, place: &Place<'_>) -> bool {
+        if !place.is_wanted(&self.options) {
+            return false;
         }
-    };
-    let features = options.features.clone();
-    // A sentence without a step proves nothing: skipped steps are failures in every report.
-    let junit = writer::JUnit::for_tee(junit, 0);
-    let json = writer::Json::for_tee(json);
-    let writer = junit.tee::<Scene, _>(json).normalized();
-    // The arguments of this process are its own, not cucumber's.
-    let runner = runner.with_writer(writer).fail_on_skipped().with_default_cli();
-    drop(runner.filter_run(features, filter).await);
-    drop(platform);
-    Ok(report.take())
+        let needs_walls = place.tags().any(|tag| tag == NETWORK_WALLS);
+        let Some(reason) = self.platform.no_walls().filter(|_| needs_walls) else { return true };
+        let (feature, name) = (place.feature.name.clone(), place.scenario.name.clone());
+        self.report.borrow_mut().not_covered.push(NotCovered { feature, name, reason });
+        false
+    }
+
+    /// Cleans up after a scenario and says how it ended.
+    async fn end(&self, place: &Place<'_>, finished: &ScenarioFinished, scene: Option<&mut Scene>) {
+        let mut ended = ScenarioReport {
+            feature: place.feature.name.clone(),
+            rule: place.rule_name().to_owned(),
+            name: place.scenario.name.clone(),
+            conclusion: Conclusion::Inconclusive,
+            why: why_failed(finished).unwrap_or_default(),
+            took_ms: 0,
+            details: Vec::new(),
+        };
+        let mut kept = Vec::new();
+        if let Some(scene) = scene {
+            kept = steps::clean_up(scene).await;
+            ended.took_ms = scene.started.elapsed().as_millis();
+            if ended.why.is_empty() {
+                ended.conclusion = Conclusion::Passed;
+            } else {
+                ended.conclusion = scene.conclusion.unwrap_or(Conclusion::Inconclusive);
+                ended.details = self.story(place, scene);
+            }
+        }
+        (self.tell)(&ended);
+        let mut report = self.report.borrow_mut();
+        report.kept.extend(kept.into_iter().map(Kept));
+        report.scenarios.push(ended);
+    }
+
+    /// All that helps to understand a failure.
+    fn story(&self, place: &Place<'_>, scene: &mut Scene) -> Vec<String> {
+        let mut lines = scene.evidence.clone();
+        for credential in &scene.certificates {
+            lines.extend(material::describe(credential));
+        }
+        scene.pages.sort();
+        scene.pages.dedup();
+        for page in &scene.pages {
+            lines.push(format!("the last lines of {page}:"));
+            let last = self.platform.book.last(page, LOG_LINES);
+            lines.extend(last.into_iter().map(|line| format!("  {line}")));
+        }
+        lines.push(format!("to repeat it: {} --filter \"{}\"", self.options.command, place.scenario.name));
+        lines
+    }
 }
 
 type Output = Box<dyn std::io::Write>;
@@ -160,49 +212,6 @@ impl Place<'_> {
         let by_tag = options.tag.as_deref().is_none_or(|tag| self.tags().any(|found| found == tag));
         by_name && by_tag
     }
-
-    /// What this environment cannot show is reported as such, with the reason, and never as passed.
-    fn is_covered(&self, platform: &Platform, report: &RefCell<Report>) -> bool {
-        let needs_walls = self.tags().any(|tag| tag == NETWORK_WALLS);
-        let Some(reason) = platform.no_walls().filter(|_| needs_walls) else { return true };
-        let (feature, name) = (self.feature.name.clone(), self.scenario.name.clone());
-        report.borrow_mut().not_covered.push(NotCovered { feature, name, reason });
-        false
-    }
-}
-
-/// Cleans up after a scenario and says how it ended.
-async fn end(
-    platform: &Platform,
-    options: &Options,
-    place: &Place<'_>,
-    finished: &ScenarioFinished,
-    scene: Option<&mut Scene>,
-) -> (ScenarioReport, Vec<String>) {
-    let why = why_failed(finished);
-    let (mut conclusion, mut details, mut kept, mut took_ms) =
-        (Conclusion::Inconclusive, Vec::new(), Vec::new(), 0);
-    if let Some(scene) = scene {
-        kept = steps::clean_up(scene).await;
-        took_ms = scene.started.elapsed().as_millis();
-        conclusion = match &why {
-            None => Conclusion::Passed,
-            Some(_) => scene.conclusion.unwrap_or(Conclusion::Inconclusive),
-        };
-        if why.is_some() {
-            details = story(platform, options, place, scene);
-        }
-    }
-    let report = ScenarioReport {
-        feature: place.feature.name.clone(),
-        rule: place.rule_name().to_owned(),
-        name: place.scenario.name.clone(),
-        conclusion,
-        why: why.unwrap_or_default(),
-        took_ms,
-        details,
-    };
-    (report, kept)
 }
 
 fn why_failed(finished: &ScenarioFinished) -> Option<String> {
@@ -215,20 +224,4 @@ fn why_failed(finished: &ScenarioFinished) -> Option<String> {
             Some(text.trim_start_matches("Step panicked. Captured output: ").to_owned())
         }
     }
-}
-
-/// All that helps to understand a failure.
-fn story(platform: &Platform, options: &Options, place: &Place<'_>, scene: &mut Scene) -> Vec<String> {
-    let mut lines = scene.evidence.clone();
-    for credential in &scene.certificates {
-        lines.extend(material::describe(credential));
-    }
-    scene.pages.sort();
-    scene.pages.dedup();
-    for page in &scene.pages {
-        lines.push(format!("the last lines of {page}:"));
-        lines.extend(platform.book.last(page, LOG_LINES).into_iter().map(|line| format!("  {line}")));
-    }
-    lines.push(format!("to repeat it: {} --filter \"{}\"", options.command, place.scenario.name));
-    lines
 }

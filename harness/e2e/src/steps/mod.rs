@@ -1,6 +1,7 @@
 //! The features' sentences, by noun. A `When` makes attempts and files what they came to; a `Then` compares.
 
 mod agents;
+mod attack;
 mod certificates;
 #[cfg(test)]
 mod dictionary;

@@ -1,120 +1,24 @@
 //! What tenants keep with the broker, and what others try to do with it.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use bulkhead_plan::access::StorageOperation;
 use bulkhead_runtime::probe::{Nonce, Observation, Sight};
-use cucumber::{Parameter, given, then, when};
+use cucumber::{given, then, when};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::attack::{Attack, Copying};
 use super::storage::{
     bucket, configuration, count, create, key, must_create, names, note_subject, note_text, notes, payload,
     read, store,
 };
 use crate::scene::{Scene, Step, Unmet};
 use crate::verdict::{Judged, between, judge_operation};
-use crate::words::{Peer, Tenant, UnknownWord};
+use crate::words::{Peer, Tenant};
 
 /// How long a copying stream may take to hold its first message.
 const COPY_DEADLINE: Duration = Duration::from_secs(5);
-
-/// What is done to a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
-#[param(
-    name = "attack",
-    regex = "reads|describes|subscribes to|purges|removes one of|reconfigures|deletes|backs up|replaces"
-)]
-enum Attack {
-    Reads,
-    Describes,
-    SubscribesTo,
-    Purges,
-    RemovesOneOf,
-    Reconfigures,
-    Deletes,
-    BacksUp,
-    Replaces,
-}
-
-impl FromStr for Attack {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "reads" => Ok(Self::Reads),
-            "describes" => Ok(Self::Describes),
-            "subscribes to" => Ok(Self::SubscribesTo),
-            "purges" => Ok(Self::Purges),
-            "removes one of" => Ok(Self::RemovesOneOf),
-            "reconfigures" => Ok(Self::Reconfigures),
-            "deletes" => Ok(Self::Deletes),
-            "backs up" => Ok(Self::BacksUp),
-            "replaces" => Ok(Self::Replaces),
-            _ => Err(UnknownWord::new("attack", word)),
-        }
-    }
-}
-
-impl Attack {
-    fn in_the_model(self) -> StorageOperation {
-        match self {
-            Self::Reads | Self::Describes | Self::SubscribesTo | Self::BacksUp => StorageOperation::Read,
-            Self::Purges | Self::RemovesOneOf | Self::Reconfigures | Self::Deletes => {
-                StorageOperation::Destroy
-            }
-            Self::Replaces => StorageOperation::Write,
-        }
-    }
-
-    /// The request of the JetStream API (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>).
-    fn request(self, stream: &str, subjects: &str) -> (String, Value) {
-        let api = |verb: &str| format!("$JS.API.{verb}.{stream}");
-        match self {
-            Self::Reads => (api("STREAM.MSG.GET"), json!({ "last_by_subj": subjects })),
-            Self::Describes => (api("STREAM.INFO"), Value::Null),
-            Self::SubscribesTo => {
-                let config = json!({ "ack_policy": "none", "deliver_policy": "all", "mem_storage": true });
-                (api("CONSUMER.CREATE"), json!({ "stream_name": stream, "config": config }))
-            }
-            Self::Purges => (api("STREAM.PURGE"), Value::Null),
-            Self::RemovesOneOf => (api("STREAM.MSG.DELETE"), json!({ "seq": 1 })),
-            Self::Reconfigures => (
-                api("STREAM.UPDATE"),
-                configuration(stream, &json!({ "subjects": [subjects], "max_msgs": 1 })),
-            ),
-            Self::Deletes => (api("STREAM.DELETE"), Value::Null),
-            Self::BacksUp => {
-                let deliver = format!("_INBOX.backup.{}", Nonce::fresh());
-                (api("STREAM.SNAPSHOT"), json!({ "deliver_subject": deliver, "no_consumers": true }))
-            }
-            Self::Replaces => (subjects.to_owned(), json!("another colour")),
-        }
-    }
-}
-
-/// How a stream comes by another's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
-#[param(name = "copying", regex = "captures|mirrors|sources")]
-enum Copying {
-    Captures,
-    Mirrors,
-    Sources,
-}
-
-impl FromStr for Copying {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "captures" => Ok(Self::Captures),
-            "mirrors" => Ok(Self::Mirrors),
-            "sources" => Ok(Self::Sources),
-            _ => Err(UnknownWord::new("way of copying", word)),
-        }
-    }
-}
 
 #[given(expr = "{peer} keeps three notes")]
 #[given(expr = "{peer} keeps three notes of the same name")]
