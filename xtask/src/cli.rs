@@ -44,7 +44,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   cargo xtask logs --follow
   cargo xtask logs --tenant acme
-  cargo xtask logs --service nats")]
+  cargo xtask logs --service nats
+  cargo xtask logs --all --tenant acme | grep audit")]
     Logs(LogsArguments),
     /// Tear the platform down
     #[command(after_help = "Examples:
@@ -171,7 +172,10 @@ pub(crate) struct LogsArguments {
     /// Go on as new lines come
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// The lines as the services wrote them
+    /// The audit records of accepted calls too, several a second from every agent
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// All lines as the services wrote them
     #[arg(long)]
     pub(crate) json: bool,
 }

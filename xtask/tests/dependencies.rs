@@ -1,6 +1,8 @@
 //! Enforces the bans and sources of `deny.toml` with nothing but cargo, on every test run:
 //! `cargo deny` itself is not on every machine, and a check that is skipped silently is none.
 
+#![allow(clippy::unwrap_used)] // In a test a panic is the report.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -135,7 +135,7 @@ fn openssl() -> Check {
 const WANTED_FREE_BYTES: u64 = 5 << 30;
 
 fn disk() -> Check {
-    match rustix::fs::statvfs(&tools::checkout()) {
+    match rustix::fs::statvfs(tools::checkout()) {
         Ok(volume) => {
             let free_bytes = volume.f_bavail * volume.f_frsize;
             let detail = format!("{:.1} GiB free", free_bytes as f64 / (1u64 << 30) as f64);
@@ -157,7 +157,7 @@ fn leftovers() -> Check {
         Ok(_) => {
             Check::good("containers", "containers of an environment are running (see `cargo xtask status`)")
         }
-        Err(_) => Check::good("containers", "none of ours on the engine"),
+        Err(_) => Check::good("containers", "none of ours were found"),
     }
 }
 

@@ -32,6 +32,9 @@ pub struct LogLine {
     pub level: Level,
     /// The line for people, without time and level.
     pub text: String,
+    /// Whether it is the audit record of an access that was accepted. There is one for each call, several a second from
+    /// every agent: too many for a person who watches, and all of them are evidence.
+    pub is_accepted_access: bool,
     /// The line as it was written.
     pub raw: String,
 }
@@ -44,11 +47,16 @@ impl LogLine {
     /// Reads a line as our services write it (one JSON object), or as NATS does
     /// (`[1] 2026/01/02 03:04:05.678901 [INF] text`), or takes it as it is.
     pub fn read(service: ServiceId, tenant: Option<TenantSlug>, raw: &str) -> Self {
-        let (timestamp, level, text) = match serde_json::from_str::<Map<String, Value>>(raw) {
-            Ok(fields) => from_json(&fields),
-            Err(_) => from_nats(raw).unwrap_or_else(|| (String::new(), Level::Info, raw.to_owned())),
+        let fields = serde_json::from_str::<Map<String, Value>>(raw).ok();
+        let (timestamp, level, text) = match &fields {
+            Some(fields) => from_json(fields),
+            None => from_nats(raw).unwrap_or_else(|| (String::new(), Level::Info, raw.to_owned())),
         };
-        Self { service, tenant, timestamp, level, text, raw: raw.to_owned() }
+        let is_accepted_access = fields.is_some_and(|fields| {
+            let is = |name: &str, value: &str| fields.get(name).and_then(Value::as_str) == Some(value);
+            is("kind", "audit") && is("event", "accepted")
+        });
+        Self { service, tenant, timestamp, level, text, is_accepted_access, raw: raw.to_owned() }
     }
 
     /// Hours to milliseconds, when the line has a time.
@@ -134,6 +142,13 @@ mod tests {
             "16:00:01.234 nats nats is away  reason=\"connection refused\" retry_ms=100"
         );
         assert_eq!(line.level, Level::Warning);
+    }
+
+    #[test]
+    fn tells_an_accepted_access_from_a_refused_one() {
+        assert!(read(r#"{"kind":"audit","event":"accepted"}"#).is_accepted_access);
+        assert!(!read(r#"{"kind":"audit","event":"refused"}"#).is_accepted_access);
+        assert!(!read(r#"{"message":"accepted"}"#).is_accepted_access);
     }
 
     #[test]
