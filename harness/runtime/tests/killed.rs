@@ -17,7 +17,7 @@ struct Harness {
 }
 
 impl Harness {
-    async fn start(place: &Place, backend: BackendChoice, name: &str, docker_host: Option<&str>) -> Self {
+    async fn start(place: &Place, backend: &BackendChoice, name: &str, docker_host: Option<&str>) -> Self {
         let programs = programs().await;
         let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead-test-child"));
         command.arg(place.root()).args([name, &backend.to_string(), "attached"]);
@@ -49,11 +49,11 @@ impl Harness {
 
 async fn is_swept_by_the_next_start(backend: BackendChoice, moment: &str) {
     let place = Place::new();
-    let mut harness = Harness::start(&place, backend, "killed", None).await;
+    let mut harness = Harness::start(&place, &backend, "killed", None).await;
     harness.until(moment).await;
     harness.kill().await;
     // What the engine was in the middle of when its client went away, it brings to an end by itself.
-    let environment = place.start(spec("killed"), backend).await.unwrap();
+    let environment = place.start(spec("killed"), backend.clone()).await.unwrap();
     // Which start swept it does not matter (another test's may have been faster): only the new environment is there.
     let there = place.left().await;
     let expected = if backend == BackendChoice::Docker { 4 + 3 } else { 4 };
@@ -79,7 +79,7 @@ async fn what_a_killed_harness_left_as_processes_is_swept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_harness_of_another_checkout_left_is_swept_too() {
     let theirs = Place::new();
-    let mut harness = Harness::start(&theirs, BackendChoice::Process, "theirs", None).await;
+    let mut harness = Harness::start(&theirs, &BackendChoice::Process, "theirs", None).await;
     harness.until("Ready {").await;
     let ours = Place::new();
     let start = ours.start(spec("ours"), BackendChoice::Process).await.unwrap();
@@ -93,7 +93,7 @@ async fn what_a_killed_harness_of_another_checkout_left_is_swept_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn down_asks_a_living_owner_and_waits_for_it() {
     let place = Place::new();
-    let mut harness = Harness::start(&place, BackendChoice::Process, "asked", None).await;
+    let mut harness = Harness::start(&place, &BackendChoice::Process, "asked", None).await;
     harness.until("Ready {").await;
     teardown::down(&place.root(), &"asked".parse().unwrap(), &place.events()).await.unwrap();
     place.assert_nothing_left().await;
@@ -105,7 +105,7 @@ async fn down_asks_a_living_owner_and_waits_for_it() {
 async fn without_an_engine_auto_takes_processes_and_says_why() {
     let place = Place::new();
     let nowhere = Some("unix:///nonexistent/docker.sock");
-    let mut harness = Harness::start(&place, BackendChoice::Auto, "auto", nowhere).await;
+    let mut harness = Harness::start(&place, &BackendChoice::Auto, "auto", nowhere).await;
     let chosen = harness.until("BackendChosen").await;
     assert!(chosen.contains("Process") && chosen.contains("/nonexistent/docker.sock"), "{chosen}");
     harness.until("Ready {").await;
@@ -118,7 +118,7 @@ async fn without_an_engine_auto_takes_processes_and_says_why() {
 async fn without_an_engine_docker_is_an_error() {
     let place = Place::new();
     let nowhere = Some("unix:///nonexistent/docker.sock");
-    let mut harness = Harness::start(&place, BackendChoice::Docker, "none", nowhere).await;
+    let mut harness = Harness::start(&place, &BackendChoice::Docker, "none", nowhere).await;
     let status = eventually("the other harness ends", async || {
         harness.child.try_wait().unwrap().ok_or_else(|| "it runs".to_owned())
     });
