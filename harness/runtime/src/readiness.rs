@@ -70,7 +70,7 @@ impl Readiness {
             Role::Nats => poll(deadline, || nats::ping(self, &verifier, target)).await,
             Role::Agent | Role::Poller => {
                 let channel = poll(deadline, || grpc::connect(self, &verifier, target)).await?;
-                poll(deadline, || grpc::serving(channel.clone(), target.role)).await
+                poll(deadline, || grpc::serving(channel.clone())).await
             }
         }
     }

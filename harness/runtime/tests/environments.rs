@@ -51,7 +51,7 @@ on_each_backend! {
 
 async fn comes_up_answers_and_leaves_nothing(backend: BackendChoice) {
     let place = Place::new();
-    let environment = place.start(spec("whole"), backend).await.unwrap();
+    let environment = place.start(spec("whole"), backend.clone()).await.unwrap();
     let record = environment.record();
     assert_eq!(record.services.len(), 4);
     assert_eq!(record.tenants.len(), 2);
@@ -75,7 +75,7 @@ async fn comes_up_answers_and_leaves_nothing(backend: BackendChoice) {
 
 async fn a_crash_at_start_is_reported_with_its_last_words(backend: BackendChoice) {
     let place = Place::new();
-    let options = place.options_with_agent(backend, "crash").await;
+    let options = place.options_with_agent(backend.clone(), "crash").await;
     let starter = Starter::new(spec("crash"), options).await.unwrap();
     let died_at = std::sync::Arc::new(std::sync::Mutex::new(None));
     let noted = died_at.clone();
@@ -104,10 +104,10 @@ async fn a_crash_at_start_is_reported_with_its_last_words(backend: BackendChoice
 
 async fn a_service_that_ends_later_is_reported(backend: BackendChoice) {
     let place = Place::new();
-    let mut environment = place.start(spec("later"), backend).await.unwrap();
+    let mut environment = place.start(spec("later"), backend.clone()).await.unwrap();
     let agent =
         environment.record().services.iter().find(|service| service.tenant.is_some()).unwrap().clone();
-    match backend {
+    match &backend {
         BackendChoice::Process => {
             let pid = agent.handle.parse().ok().and_then(rustix::process::Pid::from_raw).unwrap();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
@@ -143,7 +143,7 @@ async fn a_cancelled_start_leaves_nothing(backend: BackendChoice) {
                 trigger.cancel();
             }
         });
-        let options = place.options(backend).await;
+        let options = place.options(backend.clone()).await;
         let error = Starter::new(spec("cancel"), options).await.unwrap().start(&events, &cancel).await;
         match error {
             Err(error) => assert!(matches!(error.failure, Failure::Cancelled), "moment {index}: {error}"),
@@ -157,7 +157,7 @@ async fn a_cancelled_start_leaves_nothing(backend: BackendChoice) {
 
 async fn a_service_that_never_answers_is_an_error_with_what_was_seen(backend: BackendChoice) {
     let place = Place::new();
-    let mut options = place.options_with_agent(backend, "deaf").await;
+    let mut options = place.options_with_agent(backend.clone(), "deaf").await;
     options.ready_timeout = std::time::Duration::from_secs(1);
     let starter = Starter::new(spec("deaf"), options).await.unwrap();
     let error = starter.start(&place.events(), &CancellationToken::new()).await.unwrap_err();
@@ -170,7 +170,7 @@ async fn a_service_that_never_answers_is_an_error_with_what_was_seen(backend: Ba
 
 async fn a_detached_environment_stays_and_is_found_again(backend: BackendChoice) {
     let place = Place::new();
-    let mut options = place.options(backend).await;
+    let mut options = place.options(backend.clone()).await;
     options.lifetime = Lifetime::Detached;
     let start = async || {
         let starter = Starter::new(spec("stays"), options.clone()).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_detached_environment_stays_and_is_found_again(backend: BackendChoice)
 
 async fn a_dropped_environment_is_taken_down(backend: BackendChoice) {
     let place = Place::new();
-    drop(place.start(spec("dropped"), backend).await.unwrap());
+    drop(place.start(spec("dropped"), backend.clone()).await.unwrap());
     place.assert_nothing_left().await;
 }
 
@@ -212,12 +212,12 @@ async fn a_port_that_is_taken_is_an_error(backend: BackendChoice) {
 
 async fn a_damaged_description_is_an_error_and_down_still_works(backend: BackendChoice) {
     let place = Place::new();
-    let mut options = place.options(backend).await;
+    let mut options = place.options(backend.clone()).await;
     options.lifetime = Lifetime::Detached;
     let starter = Starter::new(spec("damaged"), options).await.unwrap();
     drop(starter.start(&place.events(), &CancellationToken::new()).await.unwrap());
     std::fs::write(place.root().join("damaged/environment.json"), "{\"schema_version\": 1,").unwrap();
-    let error = place.start(spec("damaged"), backend).await.unwrap_err();
+    let error = place.start(spec("damaged"), backend.clone()).await.unwrap_err();
     assert!(error.to_string().contains("environment.json is damaged"), "{error}");
     assert!(!place.left().await.is_empty(), "a refused start must not take anything down");
     teardown::down_all(&place.root(), &place.events()).await.unwrap();
@@ -226,24 +226,24 @@ async fn a_damaged_description_is_an_error_and_down_still_works(backend: Backend
 
 async fn a_foreign_certificate_is_an_error_and_is_not_touched(backend: BackendChoice) {
     let place = Place::new();
-    place.start(spec("first"), backend).await.unwrap().down(&place.events()).await.unwrap();
+    place.start(spec("first"), backend.clone()).await.unwrap().down(&place.events()).await.unwrap();
     let certificates = place.root().join("first/certs");
     let theirs = certificates.join("tenants/globex/ca.pem");
     std::fs::copy(certificates.join("tenants/acme/ca.pem"), &theirs).unwrap();
     let before = std::fs::read(&theirs).unwrap();
-    let error = place.start(spec("first"), backend).await.unwrap_err();
+    let error = place.start(spec("first"), backend.clone()).await.unwrap_err();
     assert!(error.to_string().contains("is the certificate of tenant-acme.ca.serviceradar"), "{error}");
     assert_eq!(error.exit_code(), exit_code::NOT_STARTED);
     assert_eq!(std::fs::read(&theirs).unwrap(), before);
     std::fs::write(&theirs, "not a certificate").unwrap();
-    let error = place.start(spec("first"), backend).await.unwrap_err();
+    let error = place.start(spec("first"), backend.clone()).await.unwrap_err();
     assert!(error.to_string().contains("not one certificate in PEM"), "{error}");
     place.assert_nothing_left().await;
 }
 
 async fn a_service_can_be_stopped_and_started(backend: BackendChoice) {
     let place = Place::new();
-    let mut environment = place.start(spec("again"), backend).await.unwrap();
+    let mut environment = place.start(spec("again"), backend.clone()).await.unwrap();
     environment.stop_service(&ServiceId::Nats).await.unwrap();
     let nats = environment.states().await.into_iter().find(|(id, _)| *id == ServiceId::Nats);
     assert_ne!(nats.unwrap().1, ServiceState::Running);

@@ -1,7 +1,6 @@
 //! Agent and poller are ready when their health service says so, of themselves and of their link to NATS.
 
 use bulkhead_identity::PeerVerifier;
-use bulkhead_plan::Role;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -10,14 +9,9 @@ use tonic_health::pb::health_client::HealthClient;
 use super::{ATTEMPT, Readiness, Target};
 use crate::engine::chain;
 
-/// The health services that must be SERVING: the whole, the link to NATS, and of the poller, that it has reached every
-/// agent.
-fn asked(role: Role) -> &'static [&'static str] {
-    match role {
-        Role::Poller => &["", "nats", "agents"],
-        Role::Agent | Role::Nats => &["", "nats"],
-    }
-}
+/// The health services that must be SERVING: the whole, and the link to NATS. Not the poller's `agents`: whether it has
+/// reached every agent is the platform's work, which goes on for as long as it runs, and not its start.
+const ASKED: [&str; 2] = ["", "nats"];
 
 /// One try to connect.
 pub(super) async fn connect(
@@ -42,10 +36,10 @@ pub(super) async fn connect(
 }
 
 /// One question.
-pub(super) async fn serving(channel: Channel, role: Role) -> Result<(), String> {
+pub(super) async fn serving(channel: Channel) -> Result<(), String> {
     let mut client = HealthClient::new(channel);
-    for service in asked(role) {
-        let request = HealthCheckRequest { service: (*service).to_owned() };
+    for service in ASKED {
+        let request = HealthCheckRequest { service: service.to_owned() };
         let answer = client.check(request).await;
         let answer = answer
             .map_err(|status| format!("health of \"{service}\": {:?} {}", status.code(), status.message()))?;
