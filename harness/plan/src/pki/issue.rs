@@ -110,12 +110,18 @@ impl Request<'_> {
     }
 }
 
-/// Where certificates are had: from the existing files or made.
-pub(super) struct Office<'a> {
-    pub(super) keys: &'a mut dyn KeySource,
+/// What all certificates of one plan have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
     pub(super) now: OffsetDateTime,
     pub(super) existing: &'a ExistingCertificates,
     pub(super) lifetimes: Lifetimes,
+}
+
+/// Where certificates are had: from the existing files or made.
+pub(super) struct Office<'a> {
+    keys: &'a mut dyn KeySource,
+    terms: Terms<'a>,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -127,7 +133,11 @@ struct Obtained {
     generation: u32,
 }
 
-impl Office<'_> {
+impl<'a> Office<'a> {
+    pub(super) fn new(keys: &'a mut dyn KeySource, terms: Terms<'a>) -> Self {
+        Self { keys, terms, notices: Vec::new() }
+    }
+
     /// A certificate authority: to sign with, and to write down.
     pub(super) fn authority(
         &mut self,
@@ -135,8 +145,8 @@ impl Office<'_> {
         signer: Signer<'_>,
     ) -> Result<(SigningAuthority, KeyedCertificate), PkiError> {
         let lifetime = match name {
-            AuthorityName::Root => self.lifetimes.root(),
-            AuthorityName::Platform | AuthorityName::Tenant(_) => self.lifetimes.authority(),
+            AuthorityName::Root => self.terms.lifetimes.root(),
+            AuthorityName::Platform | AuthorityName::Tenant(_) => self.terms.lifetimes.authority(),
         };
         let request = Request {
             name: name.common_name(),
@@ -163,13 +173,13 @@ impl Office<'_> {
             paths: CertificatePaths::of_leaf(name),
             signer: Signer::Authority(authority),
             subject: Subject::Leaf(name),
-            lifetime: self.lifetimes.leaf(),
+            lifetime: self.terms.lifetimes.leaf(),
         };
         Ok(self.obtain(&request)?.certificate)
     }
 
     fn obtain(&mut self, request: &Request<'_>) -> Result<Obtained, PkiError> {
-        let (action, obtained) = match examine(self.existing, request, self.now)? {
+        let (action, obtained) = match examine(self.terms.existing, request, self.terms.now)? {
             Finding::Good(good) => {
                 let certificate =
                     KeyedCertificate { der: good.der, pem: good.pem, key_pem: SecretPem(good.key.to_pem()) };
@@ -198,7 +208,7 @@ impl Office<'_> {
         let no_key = |error: KeyError| PkiError::Keys { name: request.name.clone(), error };
         let key = self.keys.key().map_err(no_key)?;
         let serial = self.keys.serial().map_err(no_key)?;
-        let validity = request.validity(self.now);
+        let validity = request.validity(self.terms.now);
         let certificate = request.sign(&key, &serial, validity, generation)?;
         let certificate = KeyedCertificate {
             pem: certificate.pem(),

@@ -19,6 +19,11 @@ pub trait KeySource {
     /// # Errors
     /// When the source has none to give.
     fn serial(&mut self) -> Result<Serial, KeyError>;
+
+    /// The source for one tenant's certificates, which are made beside those of other tenants. What it gives depends on
+    /// `tenant` (its place in the specification) alone and not on how many threads there are, so that a source that
+    /// repeats itself still makes the same certificates each time. No two of them give the same serial.
+    fn of_tenant(&self, tenant: usize) -> Box<dyn KeySource + Send>;
 }
 
 /// Why there is no key, or why a text is none.
@@ -60,6 +65,10 @@ impl KeySource for SystemKeys {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
         Ok(Serial::from_bytes(bytes))
+    }
+
+    fn of_tenant(&self, _: usize) -> Box<dyn KeySource + Send> {
+        Box::new(Self::new())
     }
 }
 

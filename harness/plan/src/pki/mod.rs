@@ -12,6 +12,8 @@ mod names;
 mod profile;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 
 use bulkhead_identity::{AuthorityName, PeerName, PlatformName};
@@ -25,7 +27,7 @@ pub use names::CertificatePaths;
 
 use crate::file::PlannedFile;
 use crate::topology::Topology;
-use issue::{Office, Signer};
+use issue::{Office, Signer, SigningAuthority, Terms};
 
 /// The platform's identities: two services, and the administrator, who is a person with tools.
 const PLATFORM_LEAVES: [PlatformName; 3] = [PlatformName::Nats, PlatformName::Poller, PlatformName::Admin];
@@ -49,29 +51,69 @@ pub fn plan(
     now: OffsetDateTime,
     existing: &ExistingCertificates,
 ) -> Result<Pki, PkiError> {
-    let lifetimes = topology.spec().lifetimes();
-    let mut office = Office { keys, now, existing, lifetimes, notices: Vec::new() };
-    let mut authorities = BTreeMap::new();
-    let mut leaves = BTreeMap::new();
-
-    let (root, certificate) = office.authority(&AuthorityName::Root, Signer::Itself)?;
-    authorities.insert(AuthorityName::Root, certificate);
-    let mut below = |name: AuthorityName, members: &mut dyn Iterator<Item = PeerName>| {
-        let (authority, certificate) = office.authority(&name, Signer::Authority(&root))?;
-        authorities.insert(name, certificate);
-        for member in members {
-            let leaf = office.leaf(&member, &authority)?;
-            leaves.insert(member, leaf);
-        }
-        Ok(())
-    };
-    below(AuthorityName::Platform, &mut PLATFORM_LEAVES.into_iter().map(PeerName::Platform))?;
-    for tenant in topology.tenants() {
+    let terms = Terms { now, existing, lifetimes: topology.spec().lifetimes() };
+    let mut tenants: Vec<_> = topology
+        .tenants()
+        .iter()
+        .enumerate()
+        .map(|(place, tenant)| (tenant, keys.of_tenant(place)))
+        .collect();
+    let mut platform = Office::new(keys, terms);
+    let (root, certificate) = platform.authority(&AuthorityName::Root, Signer::Itself)?;
+    let services = PLATFORM_LEAVES.into_iter().map(PeerName::Platform);
+    let mut branches = vec![branch(platform, &root, AuthorityName::Platform, services)?];
+    branches.extend(side_by_side(&mut tenants, |(tenant, keys)| {
         let members = tenant.agents.iter().map(|agent| PeerName::Tenant(agent.of_tenant(&tenant.slug)));
-        below(AuthorityName::Tenant(tenant.slug.clone()), &mut { members })?;
+        branch(Office::new(keys.as_mut(), terms), &root, AuthorityName::Tenant(tenant.slug.clone()), members)
+    })?);
+    let mut pki = Pki {
+        authorities: BTreeMap::from([(AuthorityName::Root, certificate)]),
+        leaves: BTreeMap::new(),
+        notices: Vec::new(),
+    };
+    for Branch { authority: (name, certificate), leaves, notices } in branches {
+        pki.authorities.insert(name, certificate);
+        pki.leaves.extend(leaves);
+        pki.notices.extend(notices);
     }
-    let notices = office.notices;
-    Ok(Pki { authorities, leaves, notices })
+    Ok(pki)
+}
+
+/// An authority below the root, its leaves, and what was done about each.
+struct Branch {
+    authority: (AuthorityName, KeyedCertificate),
+    leaves: Vec<(PeerName, KeyedCertificate)>,
+    notices: Vec<Notice>,
+}
+
+fn branch(
+    mut office: Office<'_>,
+    root: &SigningAuthority,
+    name: AuthorityName,
+    members: impl Iterator<Item = PeerName>,
+) -> Result<Branch, PkiError> {
+    let (authority, certificate) = office.authority(&name, Signer::Authority(root))?;
+    let leaf = |member| office.leaf(&member, &authority).map(|leaf| (member, leaf));
+    let leaves = members.map(leaf).collect::<Result<_, _>>()?;
+    Ok(Branch { authority: (name, certificate), leaves, notices: office.notices })
+}
+
+/// Does `work` for every item, on as many threads as there are processors, and keeps the order.
+fn side_by_side<T: Send, R: Send, E: Send>(
+    items: &mut [T],
+    work: impl Fn(&mut T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = items.len().div_ceil(threads).max(1);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let start =
+            |part| scope.spawn(move || <[T]>::iter_mut(part).map(work).collect::<Result<Vec<_>, _>>());
+        let running: Vec<_> = items.chunks_mut(share).map(start).collect();
+        let done =
+            running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        done.collect::<Result<Vec<_>, _>>().map(|parts| parts.into_iter().flatten().collect())
+    })
 }
 
 /// The files that [`plan`] wants to know about, relative to the state directory.

@@ -39,6 +39,10 @@ impl KeySource for RepeatedKeys {
         self.serial += 1;
         Ok(Serial::from_bytes(self.serial.to_be_bytes()))
     }
+
+    fn of_tenant(&self, tenant: usize) -> Box<dyn KeySource + Send> {
+        Box::new(Self { pems: self.pems.clone(), next: tenant, serial: (tenant as u128 + 1) << 32 })
+    }
 }
 
 /// A specification of the given tenants with one agent each.
