@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
-    use commands::{certs, compose, dev, doctor, down, e2e, logs, status, test};
+    use commands::{bench, certs, compose, dev, doctor, down, e2e, logs, status, test};
     match command {
         Command::Certs(command) => certs::run(&command),
         Command::Test(arguments) => on_runtime(test::run(&arguments)),
@@ -39,7 +39,7 @@ fn run(command: Command) -> Outcome {
         Command::Compose(arguments) => on_runtime(compose::run(&arguments)),
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
-        Command::Bench(_) => Ok(ExitCode::from(exit::NOT_JUDGED)),
+        Command::Bench(arguments) => on_runtime(bench::run(&arguments)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file for each command. What is heavy is in a library with tests of its own.
 
+pub(crate) mod bench;
 pub(crate) mod certs;
 pub(crate) mod compose;
 pub(crate) mod dev;

@@ -55,7 +55,12 @@ fn openssl(tenants: usize) -> anyhow::Result<f64> {
         let authority = format!("tenant-{tenant}");
         sign(folder.path(), &authority, "root", "basicConstraints=critical,CA:TRUE,pathlen:0")?;
         for leaf in 0..3 {
-            sign(folder.path(), &format!("{authority}-{leaf}"), &authority, "extendedKeyUsage=serverAuth,clientAuth")?;
+            sign(
+                folder.path(),
+                &format!("{authority}-{leaf}"),
+                &authority,
+                "extendedKeyUsage=serverAuth,clientAuth",
+            )?;
         }
     }
     Ok(started.elapsed().as_secs_f64())
@@ -65,7 +70,18 @@ const NEW_KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-25
 
 fn sign_root(folder: &Path) -> anyhow::Result<()> {
     let mut command = Command::new("openssl");
-    command.args(["req", "-x509", "-days", "30", "-subj", "/CN=root", "-keyout", "root-key.pem", "-out", "root.pem"]);
+    command.args([
+        "req",
+        "-x509",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=root",
+        "-keyout",
+        "root-key.pem",
+        "-out",
+        "root.pem",
+    ]);
     quiet(command.args(NEW_KEY).current_dir(folder))
 }
 

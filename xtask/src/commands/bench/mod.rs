@@ -1,0 +1,123 @@
+//! `cargo xtask bench`: how fast things are, as medians with their spread. Bounds are reported, not enforced: machines
+//! are shared, and a figure is worth what the load beside it was.
+
+mod docker;
+mod figures;
+mod pki;
+mod process;
+mod raw;
+mod stage;
+mod suite;
+
+use std::process::ExitCode;
+
+use bulkhead_runtime::error::StartError;
+use serde::Serialize;
+
+use crate::cli::{BenchArguments, BenchPart};
+use crate::exit::{self, Failure, OrExit as _, Outcome};
+use crate::{signals, tools};
+use figures::Figure;
+use stage::Stage;
+
+const PARTS: [BenchPart; 4] = [BenchPart::Pki, BenchPart::Process, BenchPart::Docker, BenchPart::E2e];
+
+/// What a run of this command found.
+#[derive(Serialize)]
+struct Measured {
+    machine: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    title: &'static str,
+    /// How many processes wanted a processor before it began, over the last minute: on an idle machine 0.
+    load_before: String,
+    figures: Vec<Figure>,
+    /// What a reader must know about the figures.
+    notes: Vec<String>,
+}
+
+/// What one part gives.
+#[derive(Default)]
+struct Findings {
+    figures: Vec<Figure>,
+    notes: Vec<String>,
+}
+
+pub(crate) async fn run(arguments: &BenchArguments) -> Outcome {
+    let cancel = signals::cancelled_by_signal().or_not_started()?;
+    let stage = Stage::new(arguments.runs.max(1), cancel);
+    let wanted = |part: &BenchPart| arguments.only.is_empty() || arguments.only.contains(part);
+    let mut measured = Measured { machine: machine(), parts: Vec::new() };
+    if !arguments.json {
+        println!("{}", measured.machine);
+    }
+    for part in PARTS.into_iter().filter(wanted) {
+        let (title, load_before) = (title(part), load());
+        eprintln!("measuring: {title}");
+        let Findings { figures, notes } = measure(part, &stage).await?;
+        let part = Part { title, load_before, figures, notes };
+        if !arguments.json {
+            print(&part);
+        }
+        measured.parts.push(part);
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&measured).or_not_judged()?);
+    }
+    Ok(ExitCode::from(exit::OK))
+}
+
+async fn measure(part: BenchPart, stage: &Stage) -> Result<Findings, Failure> {
+    match part {
+        BenchPart::Pki => {
+            // What it starts are programs of its own, which Ctrl-C on the terminal ends as well.
+            let figures = pki::run(stage.runs).or_not_judged()?;
+            Ok(Findings { figures, ..Findings::default() })
+        }
+        BenchPart::Process => process::run(stage).await,
+        BenchPart::Docker if tools::engine_answers() => docker::run(stage).await,
+        BenchPart::Docker => Ok(no_engine()),
+        BenchPart::E2e => suite::run(stage).await,
+    }
+}
+
+fn title(part: BenchPart) -> &'static str {
+    match part {
+        BenchPart::Pki => "PKI, release build, before files are written",
+        BenchPart::Process => "process backend, warm",
+        BenchPart::Docker => "docker backend, warm, beside the bare engine and Compose",
+        BenchPart::E2e => "the whole suite with a platform of its own, warm build",
+    }
+}
+
+fn no_engine() -> Findings {
+    Findings {
+        notes: vec!["not measured: no container engine answers on this machine".to_owned()],
+        ..Findings::default()
+    }
+}
+
+fn print(part: &Part) {
+    println!("\n{} (load before: {})", part.title, part.load_before);
+    part.figures.iter().for_each(|figure| println!("{}", figure.line()));
+    part.notes.iter().for_each(|note| println!("  note: {note}"));
+}
+
+fn machine() -> String {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!("{processors} processors, {} {}", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+/// The load average of the last minute, where the system tells it.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().unwrap_or("unknown").to_owned()
+}
+
+/// An interrupted measurement gives no figures.
+fn interrupted() -> Failure {
+    Failure::from(StartError::from(bulkhead_runtime::Failure::Cancelled))
+}
