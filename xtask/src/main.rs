@@ -11,6 +11,7 @@ mod tools;
 
 use std::process::ExitCode;
 
+use bulkhead_runtime::engine::chain;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match run(cli.command) {
         Ok(code) => code,
         Err(Failure { code, error }) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::from(code)
         }
     }

@@ -34,8 +34,9 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
     let engine = Engine::connect().await.map_err(StartError::from)?;
     let mut findings = Findings::default();
     for tenants in SIZES {
-        let samples = measure(stage, &engine, tenants).await?;
-        findings.figures.extend(figures(tenants, &samples));
+        let samples = measure(stage, &engine, tenants).await;
+        let samples = findings.keep(stage, format!("{tenants} tenants"), samples)?;
+        findings.figures.extend(samples.iter().flat_map(|samples| figures(tenants, samples)));
     }
     findings.notes.push(engine.description.clone());
     findings.notes.push(

@@ -11,6 +11,7 @@ mod suite;
 
 use std::process::ExitCode;
 
+use bulkhead_runtime::engine::chain;
 use bulkhead_runtime::error::StartError;
 use serde::Serialize;
 
@@ -34,16 +35,37 @@ struct Part {
     title: &'static str,
     /// How many processes wanted a processor before it began, over the last minute: on an idle machine 0.
     load_before: String,
+    #[serde(flatten)]
+    findings: Findings,
+}
+
+/// What one part gives.
+#[derive(Default, Serialize)]
+struct Findings {
     figures: Vec<Figure>,
+    /// What could not be measured, and why.
+    failures: Vec<String>,
     /// What a reader must know about the figures.
     notes: Vec<String>,
 }
 
-/// What one part gives.
-#[derive(Default)]
-struct Findings {
-    figures: Vec<Figure>,
-    notes: Vec<String>,
+impl Findings {
+    /// What was measured; or its failure is noted and the rest goes on, unless somebody wants all of it to end.
+    fn keep<T>(
+        &mut self,
+        stage: &Stage,
+        what: String,
+        result: Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        match result {
+            Ok(measured) => Ok(Some(measured)),
+            Err(failure) if stage.cancel.is_cancelled() => Err(failure),
+            Err(failure) => {
+                self.failures.push(format!("{what}: {}", chain(failure.error.as_ref())));
+                Ok(None)
+            }
+        }
+    }
 }
 
 pub(crate) async fn run(arguments: &BenchArguments) -> Outcome {
@@ -57,8 +79,7 @@ pub(crate) async fn run(arguments: &BenchArguments) -> Outcome {
     for part in PARTS.into_iter().filter(wanted) {
         let (title, load_before) = (title(part), load());
         eprintln!("measuring: {title}");
-        let Findings { figures, notes } = measure(part, &stage).await?;
-        let part = Part { title, load_before, figures, notes };
+        let part = Part { title, load_before, findings: measure(part, &stage).await? };
         if !arguments.json {
             print(&part);
         }
@@ -67,7 +88,8 @@ pub(crate) async fn run(arguments: &BenchArguments) -> Outcome {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&measured).or_not_judged()?);
     }
-    Ok(ExitCode::from(exit::OK))
+    let complete = measured.parts.iter().all(|part| part.findings.failures.is_empty());
+    Ok(ExitCode::from(if complete { exit::OK } else { exit::NOT_JUDGED }))
 }
 
 async fn measure(part: BenchPart, stage: &Stage) -> Result<Findings, Failure> {
@@ -102,8 +124,10 @@ fn no_engine() -> Findings {
 
 fn print(part: &Part) {
     println!("\n{} (load before: {})", part.title, part.load_before);
-    part.figures.iter().for_each(|figure| println!("{}", figure.line()));
-    part.notes.iter().for_each(|note| println!("  note: {note}"));
+    let Findings { figures, failures, notes } = &part.findings;
+    figures.iter().for_each(|figure| println!("{}", figure.line()));
+    failures.iter().for_each(|failure| println!("  NOT MEASURED: {failure}"));
+    notes.iter().for_each(|note| println!("  note: {note}"));
 }
 
 fn machine() -> String {

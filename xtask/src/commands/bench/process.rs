@@ -24,33 +24,39 @@ struct Samples {
 }
 
 pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
+    let mut findings = Findings::default();
     let (programs, asked) = stage::services(stage).await?;
-    let mut figures = vec![Figure::of("cargo, asked whether the build is fresh", "s", &asked)];
+    findings.figures.extend(Figure::of("cargo, asked whether the build is fresh", "s", &asked));
     let as_dev = subject(3, ProgramSource::Build(tools::checkout()));
-    let whole = measure(stage, &as_dev).await?;
-    figures.push(Figure::of("3 tenants up, with that question, as `dev` asks it", "s", &whole.up));
-    for (tenants, limit) in SIZES {
-        let measured = measure(stage, &subject(tenants, ProgramSource::Given(programs.clone()))).await?;
-        let up = Figure::of(format!("{tenants} tenants up, until all is ready"), "s", &measured.up);
-        figures.push(up.map(|figure| match limit {
-            Some(limit) => figure.held_to(Bound::AtMost(limit)),
-            None => figure,
-        }));
-        let down = Figure::of(format!("{tenants} tenants down"), "s", &measured.down);
-        figures.push(down.map(|figure| match tenants {
-            3 => figure.held_to(Bound::AtMost(DOWN_S)),
-            _ => figure,
-        }));
-        figures.push(Figure::of(
-            format!("memory per tenant, of {tenants} (its agent, resident)"),
-            "MiB",
-            &measured.tenant,
-        ));
+    let whole = measure(stage, &as_dev).await;
+    if let Some(whole) = findings.keep(stage, "3 tenants as `dev` starts them".to_owned(), whole)? {
+        let figure = Figure::of("3 tenants up, with that question, as `dev` asks it", "s", &whole.up);
+        findings.figures.extend(figure);
     }
-    let notes = vec![
-        "services of the dev profile, as `dev` builds them; certificates of an earlier start".to_owned(),
+    for (tenants, limit) in SIZES {
+        let measured = measure(stage, &subject(tenants, ProgramSource::Given(programs.clone()))).await;
+        let measured = findings.keep(stage, format!("{tenants} tenants"), measured)?;
+        findings.figures.extend(measured.iter().flat_map(|samples| figures(tenants, limit, samples)));
+    }
+    let note = "services of the dev profile, as `dev` builds them; certificates of an earlier start";
+    findings.notes.push(note.to_owned());
+    Ok(findings)
+}
+
+fn figures(tenants: usize, limit: Option<f64>, samples: &Samples) -> Vec<Figure> {
+    let held = |figure: Option<Figure>, limit: Option<f64>| match (figure, limit) {
+        (Some(figure), Some(limit)) => Some(figure.held_to(Bound::AtMost(limit))),
+        (figure, _) => figure,
+    };
+    let up = Figure::of(format!("{tenants} tenants up, until all is ready"), "s", &samples.up);
+    let down = Figure::of(format!("{tenants} tenants down"), "s", &samples.down);
+    let memory = format!("memory per tenant, of {tenants} (its agent, resident)");
+    let figures = [
+        held(up, limit),
+        held(down, (tenants == 3).then_some(DOWN_S)),
+        Figure::of(memory, "MiB", &samples.tenant),
     ];
-    Ok(Findings { figures: figures.into_iter().flatten().collect(), notes })
+    figures.into_iter().flatten().collect()
 }
 
 fn subject(tenants: usize, programs: ProgramSource) -> Subject {

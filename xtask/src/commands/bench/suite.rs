@@ -23,16 +23,22 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
             findings.notes.push("not measured on containers: no engine answers on this machine".to_owned());
             continue;
         }
-        let mut seconds = Vec::new();
-        // The first builds whatever is missing and does not count.
-        scenarios(stage, backend, &["--filter", "no scenario has this in its name"]).await?;
-        for _ in 0..stage.runs.min(RUNS) {
-            seconds.push(scenarios(stage, backend, &[]).await?);
-        }
+        let seconds = measure(stage, backend).await;
+        let seconds = findings.keep(stage, format!("on the {backend} backend"), seconds)?.unwrap_or_default();
         let figure = Figure::of(format!("cargo xtask e2e --fresh --backend {backend}"), "s", &seconds);
         findings.figures.extend(figure.map(|figure| figure.held_to(Bound::AtMost(LIMIT_S))));
     }
     Ok(findings)
+}
+
+async fn measure(stage: &Stage, backend: &str) -> Result<Vec<f64>, Failure> {
+    let mut seconds = Vec::new();
+    // The first builds whatever is missing and does not count.
+    scenarios(stage, backend, &["--filter", "no scenario has this in its name"]).await?;
+    for _ in 0..stage.runs.min(RUNS) {
+        seconds.push(scenarios(stage, backend, &[]).await?);
+    }
+    Ok(seconds)
 }
 
 /// Seconds of one run. A suite that does not pass has no figure.
