@@ -3,7 +3,7 @@
 use bollard::Docker;
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use bulkhead_plan::topology::Network;
-use bulkhead_plan::{EnvironmentSpec, Topology};
+use bulkhead_plan::{EnvironmentSpec, Placement, Topology};
 use futures::future::join_all;
 
 use super::{chain, network_name, refused, status_code};
@@ -24,6 +24,8 @@ pub(super) async fn create(
         let taken = subnet::taken(docker).await;
         let taken = taken.map_err(|error| refused("list its networks".to_owned(), &error))?;
         let (topology, attempt) = subnet::place(spec, &taken, first)?;
+        // More than containers carry is refused before there is anything to take away again.
+        Placement::containers(&topology)?;
         match create_all(docker, &topology, stamp).await {
             Ok(()) => return Ok(topology),
             Err(failure) if !overlaps(&failure) => return Err(failure),
