@@ -33,9 +33,10 @@ pub struct Recipe<'a> {
 }
 
 impl Recipe<'_> {
-    /// The tag follows from the program's bytes, so an image that exists under it is the right one.
+    /// The tag follows from everything that is in the image, so an image that exists under it is the right one.
     pub fn tag(&self, program: &Digest) -> String {
-        let inputs = format!("{LAYOUT}\n{}\n{program}\n{:?}", self.repository, self.labels);
+        let inputs =
+            format!("{LAYOUT}\n{}\n{}\n{program}\n{:?}", self.repository, self.file_name(), self.labels);
         digest::of_bytes(inputs.as_bytes()).short().to_owned()
     }
 
@@ -149,6 +150,10 @@ mod tests {
         };
         assert_eq!(made(&first), made(&second));
         assert_ne!(made(&first).1, made(&other).1);
+        let renamed = first.path().join("renamed");
+        std::fs::copy(first.path().join("bulkhead-agent"), &renamed).unwrap();
+        let digest = digest::of_file(&renamed).unwrap();
+        assert_ne!(recipe(&renamed).reference(&digest), made(&first).1, "the name is in the image too");
     }
 
     #[test]
