@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod certificates;
+mod documentation;
 mod golden;
 mod nats_server;
 mod properties;
