@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use anyhow::Context as _;
 use bulkhead_runtime::nats_binary::{self, NatsBinary};
@@ -15,11 +16,6 @@ pub(crate) struct Compose {
     pub(crate) version: String,
 }
 
-/// The cargo that runs this program, or the one on PATH.
-pub(crate) fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
-}
-
 /// The checkout that this program was built from.
 pub(crate) fn checkout() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -31,9 +27,14 @@ pub(crate) fn target_directory() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| checkout().join("target"), PathBuf::from)
 }
 
-/// This program itself, for a command that is made of other commands.
+/// Where this program was when it was first asked: `cargo test` may link it anew while it runs, and then the system
+/// only knows that what it runs was deleted.
+static THIS_PROGRAM: LazyLock<PathBuf> =
+    LazyLock::new(|| std::env::current_exe().unwrap_or_else(|_| PathBuf::from("xtask")));
+
+/// This program itself, for a command that is made of other commands. To be asked for once before anything is built.
 pub(crate) fn this_program() -> Command {
-    Command::new(std::env::current_exe().unwrap_or_else(|_| PathBuf::from("xtask")))
+    Command::new(&*THIS_PROGRAM)
 }
 
 /// A nats-server of a usable version: from the environment, PATH, or the pinned wheel.

@@ -76,10 +76,25 @@ struct Target {
     name: String,
 }
 
+/// The cargo that runs this program, or the one on PATH, without what an outer cargo said about *its* package: build
+/// scripts that look at it (ring's does) would run again, and everything above them be compiled again, each time.
+pub fn cargo() -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_about_a_package)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The variables that cargo sets for the program that it runs or tests (The Cargo Book, "Environment Variables").
+fn is_about_a_package(variable: &str) -> bool {
+    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    prefixes.iter().any(|prefix| variable.starts_with(prefix)) || variable == "OUT_DIR"
+}
+
 /// Builds agent and poller in the checkout at `workspace`, or finds them fresh.
 pub async fn programs(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = Command::from(cargo());
     command.args(["build", "--message-format=json-render-diagnostics"]);
     command.args(["-p", AGENT, "-p", POLLER, "-p", COMMANDS, "--bins"]).current_dir(workspace);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -148,6 +163,16 @@ async fn lines_of(output: Option<impl AsyncRead + Unpin>, mut each: impl FnMut(&
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cargo_inside_a_cargo_does_not_take_over_its_package() {
+        // Cargo sets CARGO_PKG_NAME for this very test.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let command = cargo();
+        let removed = command.get_envs().any(|(name, value)| name == "CARGO_PKG_NAME" && value.is_none());
+        assert!(removed);
+        assert!(!is_about_a_package("CARGO_TARGET_DIR") && !is_about_a_package("CARGO_HOME"));
+    }
 
     #[tokio::test]
     async fn finds_the_programs_in_what_cargo_says() {

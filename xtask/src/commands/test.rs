@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every test of the project, part by part, with a summary that names what was skipped and why.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::cli::{TestArguments, TestPart};
 use crate::exit::{self, Outcome};
 use crate::tools::{self, Compose};
+use bulkhead_runtime::build;
 use bulkhead_runtime::nats_binary::NatsBinary;
 
 /// How one part ended.
@@ -27,6 +28,8 @@ const PARTS: [TestPart; 5] =
     [TestPart::Cargo, TestPart::Process, TestPart::Docker, TestPart::Flat, TestPart::Compose];
 
 pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
+    // The tests link this program anew: its place has to be known before.
+    let _ = tools::this_program();
     let nats_server = tools::nats_server().await;
     let wanted = |part: &TestPart| arguments.only.is_empty() || arguments.only.contains(part);
     let mut lines = Vec::new();
@@ -53,7 +56,7 @@ fn timed(name: &str, part: impl FnOnce() -> Ending) -> Line {
 }
 
 fn cargo_test(nats_server: &anyhow::Result<NatsBinary>) -> Ending {
-    let mut command = Command::new(tools::cargo());
+    let mut command = build::cargo();
     command.args(["test", "--workspace", "--locked"]);
     match nats_server {
         Ok(found) => command.env("BULKHEAD_NATS_SERVER", &found.path),

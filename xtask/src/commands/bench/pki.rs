@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::figures::{Bound, Figure};
+use bulkhead_runtime::build;
+
 use crate::tools;
 
 /// What the example of the plan crate prints.
@@ -35,7 +37,7 @@ pub(super) fn run(runs: usize) -> anyhow::Result<Vec<Figure>> {
 }
 
 fn speed(tenants: usize, runs: usize) -> anyhow::Result<Speed> {
-    let output = Command::new(tools::cargo())
+    let output = build::cargo()
         .args(["run", "--quiet", "--release", "--package", "bulkhead-plan", "--example", "pki_speed", "--"])
         .args([tenants.to_string(), "3".to_owned(), runs.to_string()])
         .current_dir(tools::checkout())
