@@ -11,7 +11,7 @@ use crate::owner::Owner;
 /// Held until dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -30,7 +30,16 @@ impl Lock {
         // Only for the message of whoever comes second, so a disk that is full is no reason to stop.
         let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
         let _ = write!(file, "{}", Owner::current());
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Not left to the closing of the file: a child that is between fork and exec has a copy of it, and would hold the lock
+    /// for that moment longer (flock(2): the lock belongs to the open file description).
+    fn drop(&mut self) {
+        // It fails for nobody who holds the lock; and the system takes it back in any case when this process ends.
+        let _ = self.file.unlock();
     }
 }
 
@@ -53,6 +62,16 @@ mod tests {
         let own_pid = std::process::id();
         assert!(error.to_string().contains(&format!("(pid {own_pid})")), "{error}");
         assert!(error.advice().contains("another --name"), "{}", error.advice());
+        drop(first);
+        Lock::take(&path).unwrap();
+    }
+
+    #[test]
+    fn a_copy_of_the_file_in_a_child_that_was_just_forked_does_not_hold_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = Lock::take(&path).unwrap();
+        let _copy = first.file.try_clone().unwrap();
         drop(first);
         Lock::take(&path).unwrap();
     }
