@@ -1,5 +1,7 @@
 //! Attempts at a service's door: an observation, the server's record of it, controls around both.
 
+use std::net::SocketAddr;
+
 use std::time::Duration;
 
 use bulkhead_plan::access::{Operation, Outcome, Who};
@@ -90,13 +92,13 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
     if !matches!(seen.sight, Sight::Refused(_) | Sight::Closed(_)) {
         return Judged::new(judge(&seen.sight, &Record::None("")), evidence);
     }
-    let Some(port) = seen.local.map(|local| local.port()) else {
-        return Judged::inconclusive(format!("{seen}: the attempt's own port is not known"));
+    let Some(local) = seen.local else {
+        return Judged::inconclusive(format!("{seen}: the attempt's own address is not known"));
     };
-    let wanted = format!("a refusal of port {port}");
+    let wanted = format!("a refusal of {local}");
     let is_it = |line: &Line| match service {
-        Peer::Broker => line.broker.as_ref().is_some_and(|record| record.peer_port == port),
-        _ => line.audit.as_ref().is_some_and(|audit| refuses(audit, port, seen.trace_id.as_ref())),
+        Peer::Broker => line.broker.as_ref().is_some_and(|record| record.peer == local),
+        _ => line.audit.as_ref().is_some_and(|audit| refuses(audit, local, seen.trace_id.as_ref())),
     };
     let found = platform.book.find(&target.page, &wanted, RECORD_DEADLINE, is_it).await;
     let outcome = match &found {
@@ -107,7 +109,7 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
                 (None, Some(broker)) => Record::Broker(broker),
                 (None, None) => Record::None(&wanted),
             };
-            match served_after_all(platform, target, port) {
+            match served_after_all(platform, target, local) {
                 Some(line) => Outcome::Inconclusive(format!("it was refused, and served as well: {line}")),
                 None => judge(&seen.sight, &record),
             }
@@ -120,23 +122,24 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
     Judged::new(outcome, evidence)
 }
 
-/// A call that was let in on the connection of this port. The services write a refusal before they could
+/// A call that was let in on the connection from this address (not only this port: an agent in a container of its own
+/// may have the same). The services write a refusal before they could
 /// serve anything more on the connection, so after the refusal was found an acceptance is there or never was.
-fn served_after_all(platform: &Platform, target: &Target, port: u16) -> Option<String> {
+fn served_after_all(platform: &Platform, target: &Target, local: SocketAddr) -> Option<String> {
     let accepted = |line: &Line| {
         line.audit.as_ref().is_some_and(|audit| {
-            audit.event == Event::Accepted && audit.layer == "grpc" && audit.peer_port() == Some(port)
+            audit.event == Event::Accepted && audit.layer == "grpc" && audit.peer() == Some(local)
         })
     };
     let is_there = platform.book.has(&target.page, accepted);
-    is_there.then(|| format!("{} has a record of a call from port {port}", target.page))
+    is_there.then(|| format!("{} has a record of a call from {local}", target.page))
 }
 
-/// A refusal of this very attempt: by its trace where the call was read, else by its port. A call that was
+/// A refusal of this very attempt: by its trace where the call was read, else by its address. A call that was
 /// let in first and refused afterwards has an accepted handshake, which is why only refusals count here.
-fn refuses(audit: &Audit, port: u16, trace: Option<&TraceId>) -> bool {
+fn refuses(audit: &Audit, local: SocketAddr, trace: Option<&TraceId>) -> bool {
     let same_trace = trace.is_some() && audit.trace_id.as_deref() == trace.map(TraceId::as_str);
-    audit.event == Event::Refused && (same_trace || audit.peer_port() == Some(port))
+    audit.event == Event::Refused && (same_trace || audit.peer() == Some(local))
 }
 
 /// The service has a record of accepting or refusing the last call, under this name.
@@ -165,5 +168,18 @@ pub(crate) async fn recorded(
             Ok(())
         }
         Err(missing) => scene.unclear(missing.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_another_address_with_the_same_port_is_not_ours() {
+        let line = r#"{"kind":"audit","event":"refused","layer":"tls","peer":"10.76.0.35:51156","reason":"expired"}"#;
+        let audit = Audit::parse(line).unwrap();
+        assert!(refuses(&audit, ([10, 76, 0, 35], 51156).into(), None));
+        assert!(!refuses(&audit, ([10, 76, 0, 1], 51156).into(), None));
     }
 }

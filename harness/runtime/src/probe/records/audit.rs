@@ -1,5 +1,7 @@
 //! An audit record of the platform's own services.
 
+use std::net::SocketAddr;
+
 use bulkhead_plan::access::DenialReason;
 use serde::Deserialize;
 
@@ -49,6 +51,12 @@ impl Audit {
         (value.get("kind")?.as_str()? == "audit").then(|| serde_json::from_value(value).ok()).flatten()
     }
 
+    /// The address of the peer. All of it: two peers at different addresses may have the same port.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer.as_deref()?.parse().ok()
+    }
+
     /// The port of the peer.
     #[must_use]
     pub fn peer_port(&self) -> Option<u16> {
@@ -74,6 +82,7 @@ mod tests {
         let audit = Audit::parse(line).unwrap();
         assert_eq!(audit.event, Event::Refused);
         assert_eq!(audit.peer_port(), Some(4711));
+        assert_eq!(audit.peer(), Some(([127, 0, 0, 1], 4711).into()));
         assert_eq!(audit.denial(), Some(DenialReason::Expired));
     }
 

@@ -1,12 +1,14 @@
 //! A line of the broker's log about one connection.
 
+use std::net::SocketAddr;
+
 use bulkhead_plan::access::DenialReason;
 
 /// `… [ERR] 172.18.0.1:40312 - cid:7 - <what>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerRecord {
-    /// The client's port.
-    pub peer_port: u16,
+    /// The client's address. All of it: two clients at different addresses may have the same port.
+    pub peer: SocketAddr,
     /// What is said of it.
     pub complaint: Complaint,
     /// The broker's words.
@@ -47,9 +49,9 @@ impl BrokerRecord {
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let (before, after) = line.split_once(" - cid:")?;
-        let peer_port = before.rsplit_once(':')?.1.parse().ok()?;
+        let peer = before.rsplit(char::is_whitespace).next()?.parse().ok()?;
         let text = after.split_once(" - ")?.1.trim().to_owned();
-        Some(Self { peer_port, complaint: Complaint::of(&text), text })
+        Some(Self { peer, complaint: Complaint::of(&text), text })
     }
 }
 
