@@ -4,9 +4,15 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{WorkdirError, failed};
-use crate::owner::Owner;
+use crate::owner::{Liveness, Owner};
+
+/// For how long a lock is waited for whose holder is dead: a process that was killed in the middle of starting another
+/// leaves a child between fork and exec, which has a copy of the lock's file until it gets that far.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -20,12 +26,22 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(path).map_err(failed("open the lock", path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(WorkdirError::Busy { path: path.to_owned(), pid: holder(&mut file) });
+        let deadline = Instant::now() + RELEASE_TIMEOUT;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
+            let holder = holder(&mut file);
+            let gone = holder.as_ref().is_some_and(|owner| owner.liveness() == Liveness::Dead);
+            if !gone || Instant::now() >= deadline {
+                return Err(WorkdirError::Busy {
+                    path: path.to_owned(),
+                    pid: holder.map(|owner| owner.pid()),
+                });
+            }
+            std::thread::sleep(POLL_INTERVAL);
         }
         // Only for the message of whoever comes second, so a disk that is full is no reason to stop.
         let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
@@ -43,10 +59,11 @@ impl Drop for Lock {
     }
 }
 
-fn holder(file: &mut File) -> Option<u32> {
+fn holder(file: &mut File) -> Option<Owner> {
     let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
     file.read_to_string(&mut text).ok()?;
-    text.parse::<Owner>().ok().map(|owner| owner.pid())
+    text.parse().ok()
 }
 
 #[cfg(test)]
