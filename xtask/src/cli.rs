@@ -60,9 +60,9 @@ pub(crate) enum Command {
   cargo xtask e2e --fresh --keep           a platform of its own, left running if a scenario fails
   cargo xtask e2e --report target/e2e      JUnit XML and Cucumber JSON")]
     E2e(E2eArguments),
-    /// Write docker-compose.override.yml for the same platform, and everything that it mounts
+    /// Write docker-compose.override.yml for the same platform and everything that it mounts, to bring it up by hand
     #[command(after_help = "Examples:
-  cargo xtask compose --tenants 3
+  cargo xtask compose --tenants 3            prints the line that brings it up; then `cargo xtask e2e` judges it
   cargo xtask compose --tenants 3 --up       … and bring it up with the Compose that is installed
   cargo xtask compose --check                is the committed example what this command renders?")]
     Compose(ComposeArguments),
@@ -230,10 +230,10 @@ pub(crate) struct ComposeArguments {
     /// Where to write the override
     #[arg(long, default_value = "compose/docker-compose.override.yml", value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Bring it up, and record it so that `cargo xtask e2e` can judge it
+    /// Bring it up as well, and return when everything is ready
     #[arg(long)]
     pub(crate) up: bool,
-    /// The Compose to use with --up
+    /// The Compose to use, and to print; the first that is found unless given
     #[arg(long, value_name = "PROGRAM", env = "BULKHEAD_COMPOSE")]
     pub(crate) compose: Option<PathBuf>,
     /// Fail when the committed example is not what this command renders

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use bulkhead_plan::EnvironmentSpec;
 use bulkhead_plan::spec::{EnvironmentName, NetworkMode};
+use bulkhead_runtime::console;
 use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::starter::{BackendChoice, Lifetime, StartOptions};
+use bulkhead_runtime::workdir::WorkdirError;
 
 use crate::cli;
 use crate::exit::{Failure, OrExit as _};
@@ -96,11 +98,15 @@ pub(crate) fn options(backend: cli::BackendChoice, lifetime: Lifetime) -> StartO
     options
 }
 
-/// The environment of that name, which somebody started.
+/// The environment of that name, which somebody started, or brought up by hand with Compose.
 pub(crate) async fn attach(name: &EnvironmentName) -> Result<Environment, Failure> {
-    Environment::attach(&state_root().join(name.as_ref()))
-        .await
-        .map_err(|failure| StartError::from(failure).into())
+    let not_up = || WorkdirError::NotUp { path: state_root().join(name.as_ref()).join("environment.json") };
+    Ok(find(name).await?.ok_or_else(|| StartError::from(not_up()))?)
+}
+
+/// The same, if there is one.
+pub(crate) async fn find(name: &EnvironmentName) -> Result<Option<Environment>, Failure> {
+    Ok(Environment::find(&state_root().join(name.as_ref()), &console::on_stderr()).await?)
 }
 
 impl From<StartError> for Failure {

@@ -154,7 +154,8 @@ fn line(shows: impl Into<String>, command: String) -> Line {
 }
 
 /// A path as one word of a POSIX shell.
-fn quoted(path: &Path) -> String {
+/// A path as a shell reads it back.
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {

@@ -4,19 +4,23 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
+use bulkhead_plan::spec::EnvironmentName;
 use bulkhead_plan::{PlannedFile, Role, ServiceId};
 use futures::future::join_all;
 use futures::stream::BoxStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::adopt;
 use crate::backend::docker::DockerBackend;
 use crate::backend::process::ProcessBackend;
 use crate::backend::{Backend, ServiceState};
 use crate::engine::Engine;
-use crate::engine::labels::{Lease, Scope, Stamp, checkout_id};
-use crate::error::{Failure, NotReady};
+use crate::engine::labels::{Lease, Scope, checkout_id};
+use crate::error::{Failure, NotReady, StartError};
 use crate::event::{Death, Event, Events};
+use crate::handover::Handover;
 use crate::logs::{self, LogLine, Selection};
+use crate::owner::Owner;
 use crate::readiness::{Readiness, Target};
 use crate::teardown;
 use crate::workdir::{Lock, Workdir, WorkdirError};
@@ -49,6 +53,22 @@ impl Environment {
         lock: Option<Lock>,
     ) -> Self {
         Self { workdir, record, backend, deaths, lock }
+    }
+
+    /// An environment that somebody else started, by its state folder, or brought up by hand from the files of
+    /// `compose`; `None` when there is none.
+    ///
+    /// # Errors
+    /// When its description is damaged, the engine is gone, or what was brought up by hand is not all there.
+    pub async fn find(state_folder: &Path, events: &Events) -> Result<Option<Self>, StartError> {
+        let workdir = Workdir::at(state_folder);
+        if let Some(handover) = Handover::read(&workdir)? {
+            adopt::adopt(&workdir, &handover, events).await?;
+        }
+        match workdir.record_path().exists() {
+            true => Ok(Some(Self::attach(state_folder).await?)),
+            false => Ok(None),
+        }
     }
 
     /// An environment that somebody else started, by its state folder. Its owner stays its owner.
@@ -223,15 +243,20 @@ fn replace(noted: Option<&mut String>, new: &str) -> bool {
 
 /// All of one environment, whoever started it.
 pub(crate) fn scope_of(workdir: &Workdir, record: &EnvironmentRecord) -> Scope {
+    scope_named(workdir, &record.name)
+}
+
+/// The same for an environment that is not described yet.
+pub(crate) fn scope_named(workdir: &Workdir, name: &EnvironmentName) -> Scope {
     let root = workdir.path().parent().unwrap_or(workdir.path());
-    Scope::Environment { checkout: checkout_id(root), name: record.name.to_string() }
+    Scope::Environment { checkout: checkout_id(root), name: name.to_string() }
 }
 
 /// Notes whether the environment has an owner.
-pub(crate) fn write_lease(workdir: &Workdir, stamp: &Stamp) -> Result<(), WorkdirError> {
-    let text = match stamp.lease {
+pub(crate) fn write_lease(workdir: &Workdir, lease: Lease, owner: &Owner) -> Result<(), WorkdirError> {
+    let text = match lease {
         Lease::Detached => "detached".to_owned(),
-        Lease::Owned { .. } => stamp.owner.to_string(),
+        Lease::Owned { .. } => owner.to_string(),
     };
     workdir.write(&[PlannedFile::public(LEASE_FILE, text)]).map(|_| ())
 }

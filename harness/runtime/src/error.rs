@@ -63,6 +63,25 @@ pub enum Failure {
         /// Its description.
         record: PathBuf,
     },
+    /// What was written for Compose does not run, or not all of it.
+    #[error("{0}")]
+    NotUpByHand(Box<NotUpByHand>),
+    /// Compose was given other files than those that were written last.
+    #[error(
+        "the containers {} of environment {name} were not made from {}, as it was written last",
+        .containers.join(", "), .rendered.display()
+    )]
+    OtherFiles {
+        /// The environment.
+        name: EnvironmentName,
+        /// The override that was written last.
+        rendered: PathBuf,
+        /// The containers that do not belong to it.
+        containers: Vec<String>,
+    },
+    /// Files are written for Compose only.
+    #[error("nobody can bring up by hand what is made for the {0} backend")]
+    NotByHand(BackendKind),
     /// No engine answers.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -154,6 +173,49 @@ impl fmt::Display for NotReady {
     }
 }
 
+/// What was written for Compose does not run, or not all of it.
+#[derive(Debug)]
+pub struct NotUpByHand {
+    /// The environment.
+    pub name: EnvironmentName,
+    /// The override.
+    pub rendered: PathBuf,
+    /// The line that brings it up.
+    pub bring_up: String,
+    /// How many services there are to be.
+    pub services: usize,
+    /// Those that do not run.
+    pub absent: Vec<Absent>,
+}
+
+/// A service that does not run.
+#[derive(Debug)]
+pub struct Absent {
+    /// Which.
+    pub id: ServiceId,
+    /// How that is.
+    pub how: String,
+    /// The last lines of its log.
+    pub last_lines: Vec<String>,
+}
+
+impl fmt::Display for NotUpByHand {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, rendered, services, absent, .. } = self;
+        let rendered = rendered.display();
+        write!(formatter, "environment {name} is written for Compose, in {rendered}, and ")?;
+        if absent.len() == *services && absent.iter().all(|absent| absent.last_lines.is_empty()) {
+            return write!(formatter, "none of its {services} services runs");
+        }
+        write!(formatter, "{} of its {services} services do not run:", absent.len())?;
+        for Absent { id, how, last_lines } in absent {
+            write!(formatter, "\n  {id} {how}")?;
+            last_lines.iter().try_for_each(|line| write!(formatter, "\n    {line}"))?;
+        }
+        Ok(())
+    }
+}
+
 impl Failure {
     /// What to do next.
     pub fn advice(&self) -> String {
@@ -169,6 +231,15 @@ impl Failure {
                 "use it (`cargo xtask status --name {name}`), take it down (`cargo xtask down --name {name}`), or \
                  start another with --name"
             ),
+            Self::NotUpByHand(found) => format!(
+                "bring it up: `{}`; or take it away: `cargo xtask down --name {}`",
+                found.bring_up, found.name
+            ),
+            Self::OtherFiles { name, .. } => format!(
+                "take them down (`cargo xtask down --name {name}`), write the files again (`cargo xtask compose --name \
+                 {name}`) and bring it up with the line that it prints"
+            ),
+            Self::NotByHand(_) => "use `cargo xtask compose`".to_owned(),
             Self::Engine(error) => error.advice(),
             Self::Refused { .. } => {
                 "see the engine's own log; `cargo xtask doctor` checks what it needs".to_owned()

@@ -4,6 +4,7 @@
 //! [`teardown`] takes down what other commands started. What happens meanwhile is [`event::Event`]s, which
 //! [`console`] renders. [`probe`] attacks what runs, one attempt at a time.
 
+mod adopt;
 pub mod backend;
 pub mod build;
 mod cache;
@@ -14,6 +15,7 @@ pub mod engine;
 pub mod environment;
 pub mod error;
 pub mod event;
+pub mod handover;
 pub mod images;
 pub mod logs;
 pub mod nats_binary;

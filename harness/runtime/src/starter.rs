@@ -4,34 +4,37 @@ mod artifacts;
 mod choice;
 mod files;
 mod plan;
+mod services;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bulkhead_plan::environment::{BackendKind, EnvironmentRecord, RunningService};
-use bulkhead_plan::{EnvironmentSpec, Role, Service, ServiceId};
+use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
+use bulkhead_plan::{EnvironmentSpec, Role, Service};
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::compose::{ComposeBackend, Project};
+use crate::adopt;
+use crate::backend::compose::{self, ComposeBackend, Project};
 use crate::backend::docker::DockerBackend;
 use crate::backend::process::ProcessBackend;
 use crate::backend::{Backend, Placed, ServiceState};
 use crate::engine::labels::{Lease, Scope, Stamp, checkout_id};
 use crate::environment::{self, Environment};
-use crate::error::{Failure, NotReady, StartError};
+use crate::error::{Failure, StartError};
 use crate::event::{Death, Event, Events};
+use crate::handover::{HANDOVER, Handover};
 use crate::logs;
 use crate::owner::Owner;
-use crate::readiness::{Readiness, Target};
+use crate::readiness::Readiness;
 use crate::workdir::{Lock, Workdir};
 use crate::{build, digest, teardown};
 pub use choice::BackendChoice;
 pub(crate) use choice::Chosen;
 pub use plan::StartPlan;
+pub(crate) use services::Services;
 
 /// How many services are starting at once: more only compete for the same processors.
 const CONCURRENCY: usize = 8;
@@ -155,18 +158,25 @@ impl Starter {
         }
     }
 
-    /// Writes everything that a start would need, and starts nothing: for somebody who brings the environment up with
-    /// tools of their own.
+    /// Writes everything that a start by Compose would need, and starts nothing: for somebody who brings the environment
+    /// up by hand. [`Environment::find`] finds it then.
     ///
     /// # Errors
     /// What failed, and what is left behind.
-    pub async fn write_only(self, events: &Events) -> Result<(), StartError> {
+    pub async fn write_only(self, events: &Events) -> Result<Handover, StartError> {
+        let BackendChoice::Compose(files) = self.options.backend.clone() else {
+            return Err(Failure::NotByHand(self.chosen.kind()).into());
+        };
         let lock = self.workdir.lock()?;
         self.refuse_when_up().await?;
         let start = self.prepare(lock, events).await?;
         let placed = start.backend.place(&self.spec).await?;
         self.write(&placed, start.backend.as_ref(), events).await?;
-        Ok(())
+        let Stamp { environment, run, .. } = start.stamp;
+        let project = compose::project(&environment, &run);
+        let handover = Handover { files, project, run, subnets: placed.topology.base() };
+        handover.write(&self.workdir)?;
+        Ok(handover)
     }
 
     async fn write(&self, placed: &Placed, backend: &dyn Backend, events: &Events) -> Result<(), Failure> {
@@ -179,6 +189,12 @@ impl Starter {
 
     /// An environment of this name whose owner is gone is swept later; a detached one has no owner and stays.
     async fn refuse_when_up(&self) -> Result<(), Failure> {
+        if let Some(handover) = Handover::read(&self.workdir)?
+            && adopt::is_up(&handover).await
+        {
+            let (name, record) = (self.spec.name.clone(), self.workdir.path().join(HANDOVER));
+            return Err(Failure::AlreadyUp { name, backend: BackendKind::Compose, record });
+        }
         let Some(record) = self.workdir.read_record()? else { return Ok(()) };
         if !environment::is_detached(&self.workdir) {
             return Ok(());
@@ -198,8 +214,9 @@ impl Starter {
     async fn prepare(&self, lock: Lock, events: &Events) -> Result<Start, Failure> {
         let stamp = self.stamp();
         let scope = Scope::Environment { checkout: stamp.checkout.clone(), name: stamp.environment.clone() };
-        self.workdir.remove("environment.json".as_ref())?;
-        self.workdir.remove("data".as_ref())?;
+        for path in ["environment.json", HANDOVER, "data"] {
+            self.workdir.remove(path.as_ref())?;
+        }
         let sweep = teardown::leftovers(&self.chosen, &scope, &self.options.state_root, events);
         let workdir = self.workdir.clone();
         let (backend, deaths): (Box<dyn Backend>, _) = match &self.chosen {
@@ -276,13 +293,14 @@ impl Starter {
         let placed = backend.place(&self.spec).await?;
         self.write(&placed, backend, events).await?;
         let readiness = Readiness::from_state(self.workdir.path())?;
-        let one = Services { starter: self, backend, placed: &placed, readiness: &readiness, events };
+        let ready_timeout = self.options.ready_timeout;
+        let one = Services { backend, readiness: &readiness, ready_timeout, events };
         let (first, others): (Vec<&Service>, Vec<&Service>) =
             placed.topology.services().iter().partition(|service| service.role == Role::Nats);
         let creations = stream::iter(&others).map(|service| backend.create(&placed, service));
         // NATS first: a service that finds no NATS waits before it tries again, and readiness becomes a lottery.
         let (mut running, ()) = tokio::try_join!(
-            one.create_and_start(first),
+            one.create_and_start(&placed, first),
             creations.buffer_unordered(CONCURRENCY).try_collect::<()>()
         )?;
         running.extend(one.start(others).await?);
@@ -293,7 +311,7 @@ impl Starter {
     }
 
     fn publish(&self, start: &Start, record: EnvironmentRecord) -> Result<EnvironmentRecord, Failure> {
-        environment::write_lease(&start.workdir, &start.stamp)?;
+        environment::write_lease(&start.workdir, start.stamp.lease, &start.stamp.owner)?;
         start.workdir.write_record(&record)?;
         Ok(record)
     }
@@ -322,47 +340,4 @@ impl Starter {
 fn died(death: Death, events: &Events) -> Failure {
     events.emit(Event::ServiceDied(death.clone()));
     Failure::Died(death)
-}
-
-/// Starts services one by one and waits for each.
-struct Services<'a> {
-    starter: &'a Starter,
-    backend: &'a dyn Backend,
-    placed: &'a Placed,
-    readiness: &'a Readiness,
-    events: &'a Events,
-}
-
-impl Services<'_> {
-    async fn create_and_start(
-        &self,
-        services: Vec<&Service>,
-    ) -> Result<BTreeMap<ServiceId, RunningService>, Failure> {
-        for service in &services {
-            self.backend.create(self.placed, service).await?;
-        }
-        self.start(services).await
-    }
-
-    async fn start(&self, services: Vec<&Service>) -> Result<BTreeMap<ServiceId, RunningService>, Failure> {
-        let starts = stream::iter(services).map(|service| self.start_one(service));
-        starts.buffer_unordered(CONCURRENCY).try_collect().await
-    }
-
-    async fn start_one(&self, service: &Service) -> Result<(ServiceId, RunningService), Failure> {
-        let began = Instant::now();
-        self.events.emit(Event::ServiceStarting { id: service.id.clone() });
-        let running = self.backend.start(&service.id).await?;
-        let address = running.address.to_string();
-        let target = Target { role: service.role, name: &service.name, address: &address };
-        let timeout = self.starter.options.ready_timeout;
-        if let Err(last_seen) = self.readiness.wait(target, timeout).await {
-            let last_lines = logs::last_lines(self.backend, &service.id).await;
-            let (id, after) = (service.id.clone(), began.elapsed());
-            let late = NotReady { id, address, after, last_seen, last_lines };
-            return Err(Failure::NotReady(Box::new(late)));
-        }
-        self.events.emit(Event::ServiceReady { id: service.id.clone(), address, after: began.elapsed() });
-        Ok((service.id.clone(), running))
-    }
 }

@@ -13,6 +13,7 @@ use crate::engine::{Engine, EngineError, chain};
 use crate::environment::scope_of;
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Events};
+use crate::handover::{self, HANDOVER};
 use crate::owner::Owner;
 use crate::starter::Chosen;
 use crate::workdir::{Lock, Workdir, WorkdirError};
@@ -23,7 +24,7 @@ const OWNER_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// What is in the state folder only while an environment runs. Certificates, configurations and logs stay.
-const TRANSIENT: [&str; 4] = ["environment.json", "data", "run", "lease"];
+const TRANSIENT: [&str; 5] = ["environment.json", HANDOVER, "data", "run", "lease"];
 
 /// Something is still there.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +88,8 @@ pub async fn down(state_root: &Path, name: &EnvironmentName, events: &Events) ->
     let scope = Scope::Environment { checkout: checkout_id(state_root), name: name.to_string() };
     // A damaged description is no reason to leave things running: labels say what belongs to the environment.
     let in_engine =
-        workdir.read_record().ok().flatten().is_some_and(|record| record.backend != BackendKind::Process);
+        workdir.read_record().ok().flatten().is_some_and(|record| record.backend != BackendKind::Process)
+            || handover::is_there(&workdir);
     let (removed, stuck) = take_away(&scope, state_root, in_engine).await?;
     if lock.is_some() {
         clear(&workdir)?;

@@ -25,7 +25,7 @@ pub(crate) async fn run(arguments: &ComposeArguments) -> Outcome {
         return check();
     }
     let spec = platform::spec(&arguments.platform, &arguments.name)?;
-    let program = program(arguments)?;
+    let (name, program) = (spec.name.clone(), program(arguments)?);
     let files = ComposeFiles {
         program,
         base: tools::checkout().join("compose/docker-compose.yml"),
@@ -39,14 +39,11 @@ pub(crate) async fn run(arguments: &ComposeArguments) -> Outcome {
         let environment = starter.start(&events, &cancel).await?;
         print!("{}", overview::ready(environment.record()));
     } else {
-        starter.write_only(&events).await?;
-        println!("{} is written; bring it up with", files.rendered.display());
-        println!(
-            "  {} -f {} -f {} up",
-            files.program.display(),
-            files.base.display(),
-            files.rendered.display()
-        );
+        let handover = starter.write_only(&events).await?;
+        println!("{} is written, and what it mounts; bring it up", files.rendered.display());
+        println!("  {}", handover.bring_up());
+        println!("and then, as with any other environment");
+        println!("  cargo xtask e2e --name {name}      (or status, logs, down)");
     }
     Ok(ExitCode::from(exit::OK))
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     let name = platform::name(&arguments.name)?;
     let options = options(arguments, &name, &events).await?;
     if !arguments.fresh
-        && let Some(running) = running(&name).await
+        && let Some(running) = running(&name, &cancel).await?
     {
         eprintln!("judging {name}, which is running ({} backend)", running.backend);
         let report = judge(&options, running, &cancel).await?;
@@ -42,10 +42,16 @@ pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     conclude(arguments, &judged?)
 }
 
-/// The platform of that name, when it is running.
-async fn running(name: &EnvironmentName) -> Option<EnvironmentRecord> {
-    let environment = platform::attach(name).await.ok()?;
-    Some(environment.record().clone())
+/// The platform of that name, if there is one, whoever brought it up.
+async fn running(
+    name: &EnvironmentName,
+    cancel: &CancellationToken,
+) -> Result<Option<EnvironmentRecord>, Failure> {
+    let found = tokio::select! {
+        found = platform::find(name) => found?,
+        () = cancel.cancelled() => return Err(interrupted()).or_not_judged(),
+    };
+    Ok(found.map(|environment| environment.record().clone()))
 }
 
 async fn start(
@@ -96,8 +102,12 @@ async fn judge(
     let scenarios = bulkhead_e2e::run(options, record, move |scenario| tell(scenario, paint));
     tokio::select! {
         report = scenarios => report.or_not_judged(),
-        () = cancel.cancelled() => Err(anyhow::anyhow!("interrupted before every scenario had run")).or_not_judged(),
+        () = cancel.cancelled() => Err(interrupted()).or_not_judged(),
     }
+}
+
+fn interrupted() -> anyhow::Error {
+    anyhow::anyhow!("interrupted before every scenario had run")
 }
 
 fn tell(scenario: &ScenarioReport, paint: Paint) {

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, part by part, with a summary that names what was skipped and why.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cli::{TestArguments, TestPart};
@@ -98,21 +98,23 @@ fn compose_parts() -> Vec<Line> {
         .collect()
 }
 
-/// Renders the override, brings it up with this very Compose, judges it, and takes it down whatever came out.
+/// As a person does it: writes the override, types the line that this prints, which is for this very Compose, has it
+/// judged, and takes it down whatever came out.
 fn against(compose: &Compose) -> Ending {
     let label = format!("compose{}", compose.version.split('.').next().unwrap_or_default());
     let name = environment_name(&label);
     let target = tools::target_directory();
     let output = compose_file(&target, &label);
     let report = target.join("e2e").join(&label);
-    let up = tools::this_program()
-        .args(["compose", "--tenants", "2", "--up", "--name", &name])
+    let written = tools::this_program()
+        .args(["compose", "--tenants", "2", "--name", &name])
         .arg("--output")
         .arg(&output)
         .arg("--compose")
         .arg(&compose.program)
-        .status();
-    let judged = match finish(up) {
+        .stderr(Stdio::inherit())
+        .output();
+    let judged = match brought_up(written) {
         Ending::Passed => {
             finish(tools::this_program().args(["e2e", "--name", &name]).arg("--report").arg(report).status())
         }
@@ -121,6 +123,20 @@ fn against(compose: &Compose) -> Ending {
     match (judged, finish(tools::this_program().args(["down", "--name", &name]).status())) {
         (Ending::Passed, Ending::Failed(reason)) => Ending::Failed(format!("down: {reason}")),
         (judged, _) => judged,
+    }
+}
+
+/// Types the line that `compose` printed.
+fn brought_up(written: std::io::Result<Output>) -> Ending {
+    let Output { status, stdout, .. } = match written {
+        Ok(output) => output,
+        Err(error) => return finish(Err(error)),
+    };
+    let said = String::from_utf8_lossy(&stdout);
+    print!("{said}");
+    match said.lines().find(|line| line.ends_with(" up -d")) {
+        Some(line) if status.success() => finish(Command::new("sh").args(["-c", line]).status()),
+        _ => Ending::Failed(format!("compose: {status}, and printed no line to bring it up")),
     }
 }
 

@@ -1,4 +1,5 @@
 //! Runs the program itself, and sees what is left of it.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -42,21 +43,36 @@ pub(crate) fn xtask(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
 }
 
 /// A name that no other environment has; whatever is left of it goes with this value.
-pub(crate) struct Name(String);
+pub(crate) struct Name {
+    text: String,
+    /// With which variables it is taken down.
+    variables: &'static [(&'static str, &'static str)],
+}
 
 impl Name {
+    /// For what needs no engine.
     pub(crate) fn new() -> Self {
+        Self::with(&[NO_ENGINE])
+    }
+
+    /// For what runs in containers.
+    pub(crate) fn in_engine() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(variables: &'static [(&'static str, &'static str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        Self(format!("bad-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+        let text = format!("typed-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        Self { text, variables }
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The state folder that an environment of this name has.
     pub(crate) fn folder(&self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".bulkhead").join(&self.0)
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".bulkhead").join(&self.text)
     }
 
     /// Nothing was even begun.
@@ -69,9 +85,9 @@ impl Name {
 impl Drop for Name {
     fn drop(&mut self) {
         if self.folder().exists() {
-            let ended = xtask(&["down", "--name", &self.0], &[NO_ENGINE]);
+            let ended = xtask(&["down", "--name", &self.text], self.variables);
             if ended.code != Some(OK) {
-                eprintln!("{} could not be taken down: {}", self.0, ended.errors);
+                eprintln!("{} could not be taken down: {}", self.text, ended.errors);
             }
             let _ = std::fs::remove_dir_all(self.folder());
         }

@@ -30,6 +30,7 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
     spec: EnvironmentSpec,
+    base: Subnet,
     networks: Vec<Network>,
     services: Vec<Service>,
 }
@@ -72,7 +73,7 @@ impl Topology {
             NetworkMode::Flat => one_network(spec, base)?,
         };
         let services = services(spec);
-        Ok(Self { spec: spec.clone(), networks, services })
+        Ok(Self { spec: spec.clone(), base, networks, services })
     }
 
     /// A base to carve from for `attempt` 0, 1, 2…: the runtime takes the next when an existing network is in the
@@ -84,6 +85,11 @@ impl Topology {
     /// What was asked for.
     pub fn spec(&self) -> &EnvironmentSpec {
         &self.spec
+    }
+
+    /// What the networks are carved from: with the specification, all that a topology follows from.
+    pub fn base(&self) -> Subnet {
+        self.base
     }
 
     /// The tenants, in the order of the specification.

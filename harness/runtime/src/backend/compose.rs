@@ -16,6 +16,7 @@ use bulkhead_plan::{EnvironmentSpec, Role, Service, ServiceId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -29,7 +30,8 @@ use crate::event::Death;
 use crate::workdir::Workdir;
 
 /// Which Compose, and which files it is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ComposeFiles {
     /// The program; it takes Compose's own arguments.
     pub program: PathBuf,
@@ -78,7 +80,7 @@ impl ComposeBackend {
         let Stamp { environment, run, .. } = &self.project.stamp;
         vec![
             "--project-name".into(),
-            format!("{environment}-{run}").into(),
+            project(environment, run).into(),
             "--file".into(),
             self.files.base.clone().into(),
             "--file".into(),
@@ -190,6 +192,11 @@ impl Backend for ComposeBackend {
     fn tear_down(&self) -> BoxFuture<'_, Vec<String>> {
         self.containers.tear_down()
     }
+}
+
+/// The name of the project that one start of an environment is to Compose.
+pub(crate) fn project(environment: &str, run: &str) -> String {
+    format!("{environment}-{run}")
 }
 
 fn refused(attempt: &str, reason: String) -> Failure {
