@@ -1,28 +1,17 @@
 //! `cargo xtask test`: every test of the project, part by part, with a summary that names what was skipped and why.
 
+mod summary;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::time::Instant;
 
 use crate::cli::{TestArguments, TestPart};
-use crate::exit::{self, Outcome};
+use crate::exit::Outcome;
 use crate::tools::{self, Compose};
 use bulkhead_runtime::build;
 use bulkhead_runtime::nats_binary::NatsBinary;
-
-/// How one part ended.
-enum Ending {
-    Passed,
-    Failed(String),
-    /// Not run, and why: shown in the summary, never silent.
-    Skipped(String),
-}
-
-struct Line {
-    name: String,
-    ending: Ending,
-    took: Duration,
-}
+use summary::{Ending, Line, exit_code};
 
 const PARTS: [TestPart; 5] =
     [TestPart::Cargo, TestPart::Process, TestPart::Docker, TestPart::Flat, TestPart::Compose];
@@ -44,8 +33,9 @@ pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
             TestPart::Compose => lines.extend(compose_parts()),
         }
     }
-    let failed = summarise(&lines);
-    Ok(if failed == 0 { ExitCode::from(exit::OK) } else { ExitCode::from(exit::ISOLATION_VIOLATED) })
+    println!("\n== summary");
+    lines.iter().for_each(|line| println!("{line}"));
+    Ok(ExitCode::from(exit_code(&lines)))
 }
 
 fn timed(name: &str, part: impl FnOnce() -> Ending) -> Line {
@@ -60,9 +50,9 @@ fn cargo_test(nats_server: &anyhow::Result<NatsBinary>) -> Ending {
     command.args(["test", "--workspace", "--locked"]);
     match nats_server {
         Ok(found) => command.env("BULKHEAD_NATS_SERVER", &found.path),
-        Err(error) => return Ending::Failed(format!("no nats-server for the tests: {error:#}")),
+        Err(error) => return Ending::unjudged(format!("no nats-server for the tests: {error:#}")),
     };
-    finish(command.status())
+    Ending::of_tests(command.status())
 }
 
 /// The scenarios against a platform of their own.
@@ -72,7 +62,7 @@ fn scenarios(label: &str, further: &[&str]) -> Ending {
     let mut command = tools::this_program();
     command.args(["e2e", "--fresh", "--name", &environment_name(label), "--backend", backend]);
     command.args(further).arg("--report").arg(report);
-    finish(command.status())
+    Ending::of_command(command.status())
 }
 
 fn on_engine(label: &str, further: &[&str]) -> Ending {
@@ -116,12 +106,17 @@ fn against(compose: &Compose) -> Ending {
         .output();
     let judged = match brought_up(written) {
         Ending::Passed => {
-            finish(tools::this_program().args(["e2e", "--name", &name]).arg("--report").arg(report).status())
+            let judge =
+                tools::this_program().args(["e2e", "--name", &name]).arg("--report").arg(report).status();
+            Ending::of_command(judge)
         }
         failed => failed,
     };
-    match (judged, finish(tools::this_program().args(["down", "--name", &name]).status())) {
-        (Ending::Passed, Ending::Failed(reason)) => Ending::Failed(format!("down: {reason}")),
+    let down = Ending::of_command(tools::this_program().args(["down", "--name", &name]).status());
+    match (judged, down) {
+        (Ending::Passed, Ending::Failed { code, reason }) => {
+            Ending::Failed { code, reason: format!("down: {reason}") }
+        }
         (judged, _) => judged,
     }
 }
@@ -130,13 +125,16 @@ fn against(compose: &Compose) -> Ending {
 fn brought_up(written: std::io::Result<Output>) -> Ending {
     let Output { status, stdout, .. } = match written {
         Ok(output) => output,
-        Err(error) => return finish(Err(error)),
+        Err(error) => return Ending::of_command(Err(error)),
     };
     let said = String::from_utf8_lossy(&stdout);
     print!("{said}");
     match said.lines().find(|line| line.ends_with(" up -d")) {
-        Some(line) if status.success() => finish(Command::new("sh").args(["-c", line]).status()),
-        _ => Ending::Failed(format!("compose: {status}, and printed no line to bring it up")),
+        Some(line) if status.success() => Ending::of_typed(Command::new("sh").args(["-c", line]).status()),
+        _ => match Ending::of_command(Ok(status)) {
+            Ending::Passed => Ending::unjudged("compose: it printed no line to bring it up"),
+            failed => failed,
+        },
     }
 }
 
@@ -147,29 +145,4 @@ fn compose_file(target: &Path, label: &str) -> PathBuf {
 /// A name of this run's own, so that a platform which the developer has running is left alone.
 fn environment_name(label: &str) -> String {
     format!("test-{label}-{}", std::process::id())
-}
-
-fn finish(status: std::io::Result<ExitStatus>) -> Ending {
-    match status {
-        Ok(status) if status.success() => Ending::Passed,
-        Ok(status) => Ending::Failed(status.to_string()),
-        Err(error) => Ending::Failed(format!("could not be started: {error}")),
-    }
-}
-
-fn summarise(lines: &[Line]) -> usize {
-    println!("\n== summary");
-    let mut failed = 0;
-    for line in lines {
-        let seconds = line.took.as_secs_f64();
-        match &line.ending {
-            Ending::Passed => println!("  passed   {:<44} {seconds:>7.1} s", line.name),
-            Ending::Skipped(reason) => println!("  skipped  {:<44} {reason}", line.name),
-            Ending::Failed(reason) => {
-                failed += 1;
-                println!("  FAILED   {:<44} {seconds:>7.1} s  {reason}", line.name);
-            }
-        }
-    }
-    failed
 }
