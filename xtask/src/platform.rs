@@ -9,6 +9,7 @@ use bulkhead_runtime::console;
 use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::starter::{BackendChoice, Lifetime, StartOptions};
+use bulkhead_runtime::teardown::DownError;
 use bulkhead_runtime::workdir::WorkdirError;
 
 use crate::cli;
@@ -112,5 +113,11 @@ pub(crate) async fn find(name: &EnvironmentName) -> Result<Option<Environment>, 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self { code: error.exit_code(), error: anyhow::anyhow!("{error}") }
+    }
+}
+
+impl From<DownError> for Failure {
+    fn from(error: DownError) -> Self {
+        Self { code: error.exit_code(), error: anyhow::anyhow!("{error}\nwhat to do: {}", error.advice()) }
     }
 }

@@ -58,7 +58,7 @@ async fn stay(mut environment: Environment, events: &Events, cancel: &Cancellati
         let error = anyhow::anyhow!("{death}\neverything else was taken down as well");
         return Err(Failure { code: exit::NOT_STARTED, error });
     }
-    down.or_not_started()?;
+    down?;
     Ok(ExitCode::from(exit::OK))
 }
 

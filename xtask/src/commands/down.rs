@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use bulkhead_runtime::{console, teardown};
 
 use crate::cli::DownArguments;
-use crate::exit::{self, OrExit as _, Outcome};
+use crate::exit::{self, Outcome};
 use crate::platform;
 
 pub(crate) async fn run(arguments: &DownArguments) -> Outcome {
@@ -15,7 +15,7 @@ pub(crate) async fn run(arguments: &DownArguments) -> Outcome {
         true => teardown::down_all(&root, &events).await,
         false => teardown::down(&root, &platform::name(&arguments.name)?, &events).await,
     };
-    let removed = removed.or_not_started()?;
+    let removed = removed?;
     for notice in &removed.notices {
         eprintln!("note: {notice}");
     }

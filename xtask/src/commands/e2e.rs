@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use bulkhead_e2e::{Conclusion, Options, Report, ScenarioReport};
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_plan::spec::EnvironmentName;
+use bulkhead_runtime::engine::chain;
 use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
@@ -29,17 +30,35 @@ pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     {
         eprintln!("judging {name}, which is running ({} backend)", running.backend);
         let report = judge(&options, running, &cancel).await?;
-        return conclude(arguments, &report);
+        return Ok(ExitCode::from(conclude(arguments, &report)?));
     }
     let environment = start(arguments, &events, &cancel).await?;
     let judged = judge(&options, environment.record().clone(), &cancel).await;
     let passed = judged.as_ref().is_ok_and(|report| report.exit_code() == exit::OK);
-    if arguments.keep && !passed {
+    let down = if arguments.keep && !passed {
         eprintln!("left running: `cargo xtask logs --name {name}`, `cargo xtask down --name {name}`");
+        Ok(())
     } else {
-        environment.down(&events).await.or_not_started()?;
+        environment.down(&events).await.map_err(Failure::from)
+    };
+    let verdict = judged.and_then(|report| conclude(arguments, &report));
+    both(verdict, down).map(ExitCode::from)
+}
+
+/// The verdict outweighs a teardown that failed: that one is said, and decides only when all was well.
+fn both(verdict: Result<u8, Failure>, down: Result<(), Failure>) -> Result<u8, Failure> {
+    match (verdict, down) {
+        (verdict, Ok(())) => verdict,
+        (Ok(exit::OK), Err(down)) => Err(down),
+        (Ok(code), Err(down)) => {
+            eprintln!("error: {}", down.error);
+            Ok(code)
+        }
+        (Err(failure), Err(down)) => {
+            let error = anyhow::anyhow!("{}\n{}", chain(failure.error.as_ref()), down.error);
+            Err(Failure { code: failure.code, error })
+        }
     }
-    conclude(arguments, &judged?)
 }
 
 /// The platform of that name, if there is one, whoever brought it up.
@@ -128,11 +147,33 @@ fn tell(scenario: &ScenarioReport, paint: Paint) {
     }
 }
 
-fn conclude(arguments: &E2eArguments, report: &Report) -> Outcome {
+/// Shows what was found, and gives the exit code.
+fn conclude(arguments: &E2eArguments, report: &Report) -> Result<u8, Failure> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(report).or_not_judged()?);
     } else {
         print!("{report}");
     }
-    Ok(ExitCode::from(report.exit_code()))
+    Ok(report.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: u8, text: &'static str) -> Failure {
+        Failure { code, error: anyhow::anyhow!(text) }
+    }
+
+    #[test]
+    fn a_teardown_that_fails_does_not_hide_the_verdict() {
+        let stuck = || Err(failure(exit::NOT_STARTED, "still there: a network"));
+        for code in [exit::ISOLATION_VIOLATED, exit::NOT_JUDGED] {
+            assert_eq!(both(Ok(code), stuck()).unwrap(), code);
+        }
+        assert_eq!(both(Ok(exit::OK), stuck()).unwrap_err().code, exit::NOT_STARTED);
+        let interrupted = both(Err(failure(exit::NOT_JUDGED, "interrupted")), stuck()).unwrap_err();
+        assert_eq!(interrupted.code, exit::NOT_JUDGED);
+        assert_eq!(interrupted.error.to_string(), "interrupted\nstill there: a network");
+    }
 }
