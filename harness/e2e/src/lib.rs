@@ -9,6 +9,7 @@
 
 mod controls;
 mod engage;
+mod features;
 mod material;
 mod model;
 mod platform;

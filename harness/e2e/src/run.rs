@@ -14,7 +14,7 @@ use cucumber::{World, WriterExt, writer};
 use crate::platform::{Platform, PlatformError};
 use crate::report::{Conclusion, Kept, NotCovered, Report, ScenarioReport};
 use crate::scene::Scene;
-use crate::{material, steps};
+use crate::{features, material, steps};
 
 /// Scenarios that need walls between networks.
 const NETWORK_WALLS: &str = "network-walls";
@@ -59,6 +59,9 @@ pub enum RunError {
     /// There are no features.
     #[error("there are no features in {}: give the folder that has the .feature files", .0.display())]
     NoFeatures(PathBuf),
+    /// A feature file cannot be read; without it a guarantee would be missing.
+    #[error("a feature cannot be read, so that nothing was run: {0}")]
+    Feature(String),
 }
 
 /// Runs the scenarios against a running environment. Each ended scenario is told at once.
@@ -76,6 +79,7 @@ pub async fn run(
     if !options.features.is_dir() {
         return Err(RunError::NoFeatures(options.features.clone()));
     }
+    let features = features::read(&options.features).await?;
     let (junit, json) = (create(options.junit.as_ref())?, create(options.json.as_ref())?);
     let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
     let kept = steps::sweep(&platform).await.into_iter().map(Kept).collect();
@@ -83,11 +87,13 @@ pub async fn run(
         platform,
         options: options.clone(),
         report: RefCell::new(Report { kept, ..Report::default() }),
+        unheard: RefCell::default(),
         tell: Box::new(tell),
     });
     let (entering, ending, choosing) = (Rc::clone(&course), Rc::clone(&course), Rc::clone(&course));
     let writer = writer::JUnit::for_tee(junit, 0).tee::<Scene, _>(writer::Json::for_tee(json)).normalized();
     Scene::cucumber::<PathBuf>()
+        .with_parser(features::AsRead)
         .max_concurrent_scenarios(options.concurrency.max(1))
         .before(move |_, _, _, scene| {
             scene.enter(Arc::clone(&entering.platform));
@@ -102,11 +108,15 @@ pub async fn run(
         .fail_on_skipped()
         // The arguments of this process are its own, not cucumber's.
         .with_default_cli()
-        .filter_run(options.features.clone(), move |feature, rule, scenario| {
+        .filter_run(features, move |feature, rule, scenario| {
             choosing.takes(&Place { feature, rule, scenario })
         })
         .await;
-    Ok(course.report.take())
+    let mut report = course.report.take();
+    let unheard = course.unheard.take();
+    unheard.iter().for_each(|scenario| (course.tell)(scenario));
+    report.scenarios.extend(unheard);
+    Ok(report)
 }
 
 /// One run, as its hooks share it.
@@ -114,6 +124,8 @@ struct Course {
     platform: Arc<Platform>,
     options: Options,
     report: RefCell<Report>,
+    /// The scenarios that were chosen and have not ended yet. One that is still here at the end proves nothing.
+    unheard: RefCell<Vec<ScenarioReport>>,
     tell: Box<dyn Fn(&ScenarioReport)>,
 }
 
@@ -125,7 +137,10 @@ impl Course {
             return false;
         }
         let needs_walls = place.tags().any(|tag| tag == NETWORK_WALLS);
-        let Some(reason) = self.platform.no_walls().filter(|_| needs_walls) else { return true };
+        let Some(reason) = self.platform.no_walls().filter(|_| needs_walls) else {
+            self.unheard.borrow_mut().push(place.report("it was to run, and its end was never heard of"));
+            return true;
+        };
         let (feature, name) = (place.feature.name.clone(), place.scenario.name.clone());
         self.report.borrow_mut().not_covered.push(NotCovered { feature, name, reason });
         false
@@ -133,15 +148,7 @@ impl Course {
 
     /// Cleans up after a scenario and says how it ended.
     async fn end(&self, place: &Place<'_>, finished: &ScenarioFinished, scene: Option<&mut Scene>) {
-        let mut ended = ScenarioReport {
-            feature: place.feature.name.clone(),
-            rule: place.rule_name().to_owned(),
-            name: place.scenario.name.clone(),
-            conclusion: Conclusion::Inconclusive,
-            why: why_failed(finished).unwrap_or_default(),
-            took_ms: 0,
-            details: Vec::new(),
-        };
+        let mut ended = place.report(&why_failed(finished).unwrap_or_default());
         let mut kept = Vec::new();
         if let Some(scene) = scene {
             kept = steps::clean_up(scene).await;
@@ -154,6 +161,7 @@ impl Course {
             }
         }
         (self.tell)(&ended);
+        forget_one(&mut self.unheard.borrow_mut(), &ended);
         let mut report = self.report.borrow_mut();
         report.kept.extend(kept.into_iter().map(Kept));
         report.scenarios.push(ended);
@@ -177,6 +185,15 @@ impl Course {
     }
 }
 
+/// Takes out the entry of a scenario that has ended. Names need not be unique: one end is one entry.
+fn forget_one(unheard: &mut Vec<ScenarioReport>, ended: &ScenarioReport) {
+    let place =
+        |scenario: &ScenarioReport| (scenario.feature.clone(), scenario.rule.clone(), scenario.name.clone());
+    if let Some(at) = unheard.iter().position(|chosen| place(chosen) == place(ended)) {
+        unheard.remove(at);
+    }
+}
+
 type Output = Box<dyn std::io::Write>;
 
 /// A report's file; a report that nobody wants is written nowhere.
@@ -196,6 +213,19 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// A report that is no verdict yet.
+    fn report(&self, why: &str) -> ScenarioReport {
+        ScenarioReport {
+            feature: self.feature.name.clone(),
+            rule: self.rule_name().to_owned(),
+            name: self.scenario.name.clone(),
+            conclusion: Conclusion::Inconclusive,
+            why: why.to_owned(),
+            took_ms: 0,
+            details: Vec::new(),
+        }
+    }
+
     fn rule_name(&self) -> &str {
         self.rule.map_or("", |rule| rule.name.as_str())
     }
@@ -223,5 +253,31 @@ fn why_failed(finished: &ScenarioFinished) -> Option<String> {
             let text = error.to_string();
             Some(text.trim_start_matches("Step panicked. Captured output: ").to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_whose_end_is_never_heard_of_stays_unjudged() {
+        let chosen = |name: &str| ScenarioReport {
+            feature: "f".to_owned(),
+            rule: "r".to_owned(),
+            name: name.to_owned(),
+            conclusion: Conclusion::Inconclusive,
+            why: String::new(),
+            took_ms: 0,
+            details: Vec::new(),
+        };
+        let mut unheard = vec![chosen("one"), chosen("twice"), chosen("twice"), chosen("silent")];
+        for ended in ["one", "twice"] {
+            forget_one(&mut unheard, &chosen(ended));
+        }
+        let names: Vec<&str> = unheard.iter().map(|scenario| scenario.name.as_str()).collect();
+        assert_eq!(names, ["twice", "silent"]);
+        let report = Report { scenarios: unheard, ..Report::default() };
+        assert_eq!(report.exit_code(), 5);
     }
 }
