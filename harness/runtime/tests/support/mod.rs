@@ -25,8 +25,9 @@ pub(crate) async fn engine() -> Option<Engine> {
     match Engine::connect().await {
         Ok(engine) => Some(engine),
         Err(error) => {
-            let expected = std::env::var("CI").is_ok_and(|ci| ci == "true")
-                && Path::new("/var/run/docker.sock").exists();
+            let is_there =
+                std::env::var_os("DOCKER_HOST").is_some() || Path::new("/var/run/docker.sock").exists();
+            let expected = is_there && std::env::var("CI").is_ok_and(|ci| ci == "true");
             assert!(!expected, "this CI machine has an engine that does not answer: {error}");
             println!("skipped, this test cannot judge: {error}");
             None
