@@ -86,6 +86,26 @@ Feature: Agents and the poller
         | acme and globex |
         | acme in binary  |
 
+  Rule: What an agent reports is kept as its tenant's and as nobody else's
+
+    Scenario Outline: what acme's agent reports, claiming <claim>, is kept as acme's
+      When acme's agent reports to the poller, claiming <claim>
+      Then acme's agent is answered
+      And the poller has recorded that acme's agent was accepted
+      And the administrator finds it among the stored results of acme
+      And the administrator finds nothing of it among the stored results of globex
+
+      Examples:
+        | claim     |
+        | acme      |
+        | no tenant |
+
+    Scenario: what acme's agent reports as globex is kept nowhere
+      When acme's agent reports to the poller, claiming globex
+      Then acme's agent is refused because it claims another tenant
+      And the administrator finds nothing of it among the stored results of globex
+      And the administrator finds nothing of it among the stored results of acme
+
   Rule: A call for one service is not answered by another
 
     Scenario Outline: acme's agent does not answer in the name of <other>

@@ -32,6 +32,37 @@ Feature: Certificates
         | acme's agent | the poller   |
         | acme's agent | the broker   |
 
+  Rule: A valid certificate opens no connection but TLS 1.3
+
+    Scenario Outline: <service> refuses <peer> that speaks TLS 1.2
+      When <peer> connects to <service> with TLS 1.2
+      Then <peer> is refused because its TLS is not accepted
+
+      Examples:
+        | peer         | service      |
+        | the poller   | acme's agent |
+        | acme's agent | the poller   |
+        | acme's agent | the broker   |
+
+    Scenario Outline: <service> refuses a caller that does not speak TLS
+      When nobody connects to <service> without TLS
+      Then nobody is refused because it does not speak TLS
+
+      Examples:
+        | service      |
+        | acme's agent |
+        | the poller   |
+        | the broker   |
+
+    Scenario Outline: <service> refuses <peer> that does not offer HTTP/2
+      When <peer> connects to <service> without offering HTTP/2
+      Then <peer> is refused because it does not offer HTTP/2
+
+      Examples:
+        | peer         | service      |
+        | the poller   | acme's agent |
+        | acme's agent | the poller   |
+
   Rule: A tenant's agent accepts no other tenant
 
     Scenario Outline: acme's agent refuses <peer>

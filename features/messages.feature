@@ -107,6 +107,18 @@ Feature: Messages
       Then acme does not receive it
       And the service was asked by globex
 
+    Scenario Outline: acme cannot have the platform's receipt sent to <where>
+      Given globex listens to globex's jobs
+      When acme publishes a result and wants the receipt sent to <where>
+      Then acme is refused because it stays in its own account
+      And the administrator finds it among the stored results of acme
+      And the administrator finds nothing of it among the stored results of globex
+
+      Examples:
+        | where            |
+        | globex's jobs    |
+        | globex's results |
+
     Scenario: globex cannot ask as acme
       Given the platform offers a service
       When globex asks the service, claiming to be acme

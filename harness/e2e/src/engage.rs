@@ -4,17 +4,17 @@ use std::net::SocketAddr;
 
 use std::time::Duration;
 
-use bulkhead_plan::access::{Operation, Outcome, Who};
+use bulkhead_plan::access::{Manner, Operation, Outcome, Who};
 use bulkhead_runtime::probe::grpc::{self, Answer, Call, Caller};
 use bulkhead_runtime::probe::nats::{Login, login};
-use bulkhead_runtime::probe::records::{Audit, Event, Line};
-use bulkhead_runtime::probe::tls::{Hello, handshake};
-use bulkhead_runtime::probe::{Observation, Presented, Sight, TraceId};
+use bulkhead_runtime::probe::records::{Audit, Event, Line, Place};
+use bulkhead_runtime::probe::tls::{Hello, TLS12, handshake};
+use bulkhead_runtime::probe::{Observation, Presented, Refusal, Sight, TraceId, clear};
 
 use crate::controls::served;
 use crate::platform::{Platform, Target};
 use crate::scene::{Scene, Unmet};
-use crate::verdict::{Judged, Record, between, judge};
+use crate::verdict::{Judged, Record, between, judge, judge_operation};
 use crate::words::Peer;
 
 /// How long a server's record may take to appear in its log.
@@ -34,8 +34,31 @@ pub(crate) async fn connect(
     scene.show(credential.as_ref());
     scene.pages.push(target.page.clone());
     let before = served(&platform, service).await;
+    let since = platform.book.end(&target.page);
     let seen = knock(service, &target, credential.as_ref()).await;
-    let judged = join(&platform, service, &target, &seen).await.under(model);
+    let judged = join(&platform, service, &target, since, &seen).await.under(model);
+    let after = served(&platform, service).await;
+    scene.file(who, between(before, judged, after));
+    Ok(())
+}
+
+/// The same with the peer's own credential, in another manner than the platform's clients.
+pub(crate) async fn connect_in(
+    scene: &mut Scene,
+    who: &Peer,
+    service: &Peer,
+    manner: Manner,
+) -> Result<(), Unmet> {
+    let platform = scene.platform()?;
+    let operation = Operation::Knock { service: platform.name(service)?, manner };
+    let model = platform.expected(platform.as_itself(who)?, operation);
+    let (credential, target) = (platform.credential(who)?, platform.target(service)?);
+    scene.show(credential.as_ref());
+    scene.pages.push(target.page.clone());
+    let before = served(&platform, service).await;
+    let since = platform.book.end(&target.page);
+    let seen = knock_in(service, &target, credential.as_ref(), manner).await;
+    let judged = join(&platform, service, &target, since, &seen).await.under(model);
     let after = served(&platform, service).await;
     scene.file(who, between(before, judged, after));
     Ok(())
@@ -56,8 +79,9 @@ pub(crate) async fn call(
     scene.show(caller.hello.credential.as_ref());
     scene.pages.push(target.page.clone());
     let before = served(&platform, service).await;
+    let since = platform.book.end(&target.page);
     let seen = grpc::call(&target.address, &caller, what).await;
-    let judged = join(&platform, service, &target, &seen).await.under(model);
+    let judged = join(&platform, service, &target, since, &seen).await.under(model);
     let after = served(&platform, service).await;
     scene.trace.clone_from(&seen.trace_id);
     scene.answer = seen.split().1;
@@ -86,9 +110,47 @@ async fn knock(service: &Peer, target: &Target, credential: Option<&Presented>) 
     handshake(&target.address, &hello).await.map(|_| ())
 }
 
-/// Finds the server's record of what was seen, and judges the two together.
-async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Observation<T>) -> Judged {
+/// A whole call where one can be made: a server that lets it through answers it.
+async fn knock_in(
+    service: &Peer,
+    target: &Target,
+    credential: Option<&Presented>,
+    manner: Manner,
+) -> Observation<()> {
+    if *service == Peer::Broker {
+        let hello = in_manner(Hello::nats(credential), manner);
+        let how = Login { tls: (manner != Manner::InTheClear).then_some(hello), ..Login::in_the_clear() };
+        return login(&target.address, &how).await.map(|_| ());
+    }
+    let caller = Caller::of(credential, &target.name.common_name());
+    if manner == Manner::InTheClear {
+        return clear::speak(&target.address, caller.deadline).await;
+    }
+    let caller = Caller { hello: in_manner(caller.hello, manner), ..caller };
+    grpc::call(&target.address, &caller, Call::Health(String::new())).await.map(|_| ())
+}
+
+fn in_manner(hello: Hello, manner: Manner) -> Hello {
+    match manner {
+        Manner::OldTls => Hello { versions: vec![&TLS12], ..hello },
+        Manner::NoAlpn => Hello { alpn: Vec::new(), ..hello },
+        Manner::InTheClear => hello,
+    }
+}
+
+/// Finds the server's record, written since the attempt began, of what was seen, and judges the two together.
+async fn join<T>(
+    platform: &Platform,
+    service: &Peer,
+    target: &Target,
+    since: Place,
+    seen: &Observation<T>,
+) -> Judged {
     let mut evidence = vec![seen.to_string()];
+    if let Sight::Refused(Refusal::TlsDemanded) = &seen.sight {
+        // The broker's log has no line of it; its own word on this very connection stands in the sight.
+        return Judged::new(judge_operation(&seen.sight, ""), evidence);
+    }
     if !matches!(seen.sight, Sight::Refused(_) | Sight::Closed(_)) {
         return Judged::new(judge(&seen.sight, &Record::None("")), evidence);
     }
@@ -100,7 +162,7 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
         Peer::Broker => line.broker.as_ref().is_some_and(|record| record.peer == local),
         _ => line.audit.as_ref().is_some_and(|audit| refuses(audit, local, seen.trace_id.as_ref())),
     };
-    let found = platform.book.find(&target.page, &wanted, RECORD_DEADLINE, is_it).await;
+    let found = platform.book.find(&target.page, since, &wanted, RECORD_DEADLINE, is_it).await;
     let outcome = match &found {
         Ok(line) => {
             evidence.push(format!("{} recorded: {}", target.page, line.text));
@@ -109,7 +171,7 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
                 (None, Some(broker)) => Record::Broker(broker),
                 (None, None) => Record::None(&wanted),
             };
-            match served_after_all(platform, target, local) {
+            match served_after_all(platform, target, since, local) {
                 Some(line) => Outcome::Inconclusive(format!("it was refused, and served as well: {line}")),
                 None => judge(&seen.sight, &record),
             }
@@ -125,13 +187,13 @@ async fn join<T>(platform: &Platform, service: &Peer, target: &Target, seen: &Ob
 /// A call that was let in on the connection from this address (not only this port: an agent in a container of its own
 /// may have the same). The services write a refusal before they could
 /// serve anything more on the connection, so after the refusal was found an acceptance is there or never was.
-fn served_after_all(platform: &Platform, target: &Target, local: SocketAddr) -> Option<String> {
+fn served_after_all(platform: &Platform, target: &Target, since: Place, local: SocketAddr) -> Option<String> {
     let accepted = |line: &Line| {
         line.audit.as_ref().is_some_and(|audit| {
             audit.event == Event::Accepted && audit.layer == "grpc" && audit.peer() == Some(local)
         })
     };
-    let is_there = platform.book.has(&target.page, accepted);
+    let is_there = platform.book.has(&target.page, since, accepted);
     is_there.then(|| format!("{} has a record of a call from {local}", target.page))
 }
 
@@ -162,7 +224,7 @@ pub(crate) async fn recorded(
         })
     };
     let wanted = format!("{event:?} for {name} under trace {trace}");
-    match platform.book.find(&target.page, &wanted, RECORD_DEADLINE, is_it).await {
+    match platform.book.find(&target.page, Place::default(), &wanted, RECORD_DEADLINE, is_it).await {
         Ok(line) => {
             scene.note(line.text);
             Ok(())

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bulkhead_runtime::probe::impostor::Impostor;
-use bulkhead_runtime::probe::records::{Book, Event, Line, Source};
+use bulkhead_runtime::probe::records::{Book, Event, Line, Place, Source};
 use bulkhead_runtime::probe::{Presented, Sight};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -130,7 +130,7 @@ impl StandIn {
                 .as_ref()
                 .is_some_and(|audit| audit.event == Event::Refused && audit.peer_port() == Some(port))
         };
-        let found = self.book.find(PAGE, &wanted, DEADLINE, is_it).await;
+        let found = self.book.find(PAGE, Place::default(), &wanted, DEADLINE, is_it).await;
         evidence.push(found.as_ref().map_or_else(ToString::to_string, |line| line.text.clone()));
         let record = match found.as_ref().ok().and_then(|line| line.audit.as_ref()) {
             Some(audit) => Record::Refused(audit),

@@ -109,6 +109,7 @@ fn denial_of(refusal: &Refusal, subject: &str) -> Option<DenialReason> {
                 None
             }
         }
+        Refusal::TlsDemanded => Some(DenialReason::NoTls),
         Refusal::NoResponders => Some(DenialReason::OtherAccount),
         // 10059 stream not found, 10014 consumer not found, 10037 no message found.
         Refusal::JetStream { error: 10059 | 10014, .. } => Some(DenialReason::NotFound),

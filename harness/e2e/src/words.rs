@@ -116,6 +116,9 @@ impl Reason {
 }
 
 const REASONS: &[(&str, &[DenialReason])] = &[
+    ("it does not speak TLS", &[DenialReason::NoTls]),
+    ("its TLS is not accepted", &[DenialReason::IncompatibleTls]),
+    ("it does not offer HTTP/2", &[DenialReason::NoAlpn]),
     ("it shows no certificate", &[DenialReason::NoCertificate]),
     ("nobody knows its issuer", &[DenialReason::UnknownIssuer]),
     ("it has expired", &[DenialReason::Expired]),

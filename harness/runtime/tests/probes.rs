@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bulkhead_runtime::probe::impostor::{Disguise, Impostor};
 use bulkhead_runtime::probe::nats::{Login, login};
-use bulkhead_runtime::probe::tls::{Hello, Sessions, handshake};
-use bulkhead_runtime::probe::{Presented, Refusal, Sight, grpc, network};
+use bulkhead_runtime::probe::tls::{Hello, Sessions, TLS12, handshake};
+use bulkhead_runtime::probe::{Presented, Refusal, Sight, clear, grpc, network};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{AlertDescription, RootCertStore, ServerConfig};
+use rustls::{AlertDescription, ProtocolVersion, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -92,6 +92,42 @@ async fn an_accepted_client_sees_the_server_s_first_word() {
     assert_eq!(shown.alpn.as_deref(), Some(&b"h2"[..]));
     assert_eq!(shown.server_chain.len(), 1);
     assert!(seen.local.is_some());
+}
+
+/// The proof that the probe would see a server that still speaks TLS 1.2.
+#[tokio::test]
+async fn a_server_that_speaks_an_old_version_is_seen_to_do_so() {
+    let (client, certificate) = self_signed("client.example");
+    let address = picky_server(certificate).await;
+    let hello = Hello { versions: vec![&TLS12], ..Hello::grpc(Some(&client), "server.example") };
+    let seen = handshake(&address, &hello).await;
+    let version = seen.sight.answer().and_then(|shown| shown.version);
+    assert_eq!(version, Some(ProtocolVersion::TLSv1_2), "{seen}");
+    let (own, _) = self_signed("impostor.example");
+    let impostor = Impostor::listen("127.0.0.1:0", Disguise::Grpc, &own).await.unwrap();
+    let refused = handshake(&impostor.address().to_string(), &hello).await;
+    let expected = Refusal::Alert(AlertDescription::ProtocolVersion);
+    assert!(matches!(&refused.sight, Sight::Refused(refusal) if *refusal == expected), "{refused}");
+}
+
+#[tokio::test]
+async fn http2_in_the_clear_is_answered_by_those_who_speak_it_only() {
+    let plain = server(|mut tcp| async move {
+        tcp.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let _ends_with_the_client = tcp.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let seen = clear::speak(&plain, SHORT).await;
+    assert!(matches!(seen.sight, Sight::Answered(())), "{seen}");
+    let (_, certificate) = self_signed("client.example");
+    let seen = clear::speak(&picky_server(certificate).await, SHORT).await;
+    assert!(matches!(seen.sight, Sight::Refused(Refusal::Alert(_))), "{seen}");
+    let silent = server(|tcp| async move {
+        let _held = tcp;
+        std::future::pending().await
+    });
+    let seen = clear::speak(&silent.await, SHORT).await;
+    assert!(matches!(seen.sight, Sight::Silence(_)), "{seen}");
 }
 
 #[tokio::test]
@@ -228,6 +264,24 @@ async fn a_login_that_the_broker_ends_is_refused_in_its_words_or_closed_without(
     assert!(matches!(&seen.sight, Sight::Refused(refusal) if *refusal == words), "{seen}");
     let address = scripted_broker(Vec::new()).await;
     let seen = login(&address, &Login::in_the_clear()).await;
+    assert!(matches!(seen.sight, Sight::Closed(_)), "{seen}");
+}
+
+#[tokio::test]
+async fn a_broker_that_demands_tls_and_ends_the_connection_has_refused_what_is_in_the_clear() {
+    let greets = |greeting: &'static [u8]| {
+        server(move |mut tcp| async move {
+            tcp.write_all(greeting).await.unwrap();
+            let _the_login = tcp.read(&mut [0; 1024]).await.unwrap();
+            tcp.shutdown().await.unwrap();
+            let _ended = tcp.read_to_end(&mut Vec::new()).await;
+        })
+    };
+    let demands = greets(b"INFO {\"tls_required\":true}\r\n").await;
+    let seen = login(&demands, &Login::in_the_clear()).await;
+    assert!(matches!(&seen.sight, Sight::Refused(Refusal::TlsDemanded)), "{seen}");
+    let offers = greets(b"INFO {\"tls_available\":true}\r\n").await;
+    let seen = login(&offers, &Login::in_the_clear()).await;
     assert!(matches!(seen.sight, Sight::Closed(_)), "{seen}");
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bulkhead_plan::access::DenialReason;
-use bulkhead_runtime::probe::records::{Book, Complaint, Event, Line, Missing};
+use bulkhead_runtime::probe::records::{Book, Complaint, Event, Line, Missing, Place};
 
 /// How long a service may take to write its record.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ impl Refusals {
     /// When there is none within 5 s; the error has the end of the log.
     pub async fn next(&mut self, service: &str) -> Result<DenialReason, Missing> {
         let is_new = |line: &Line| reason(line).is_some() && !self.seen.contains(&line.text);
-        let line = self.book.find(service, "a refusal", DEADLINE, is_new).await?;
+        let line = self.book.find(service, Place::default(), "a refusal", DEADLINE, is_new).await?;
         let missing = || Missing {
             wanted: "a refusal".to_owned(),
             service: service.to_owned(),

@@ -142,10 +142,16 @@ async fn what_is_not_tls_1_3_is_refused() {
     result.expect_err("TLS 1.2 was accepted");
     assert_eq!(record_of(&lines, port).await["reason"], "incompatible-tls");
 
-    let mut plain = TcpStream::connect(served.address).await.unwrap();
-    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    let port = plain.local_addr().unwrap().port();
-    assert_eq!(record_of(&lines, port).await["reason"], "malformed-handshake");
+    // HTTP in the clear, and a handshake record with a ClientHello of no bytes.
+    for (bytes, reason) in [
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "no-tls"),
+        (&[0x16, 3, 1, 0, 4, 1, 0, 0, 0][..], "malformed-handshake"),
+    ] {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let port = stream.local_addr().unwrap().port();
+        assert_eq!(record_of(&lines, port).await["reason"], reason);
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use bulkhead_plan::access::{Method, RequestAuthority, TenantMetadata};
+use bulkhead_runtime::probe::Nonce;
 use bulkhead_runtime::probe::grpc::{Answer, Call, Caller};
 use bulkhead_runtime::probe::records::Event;
 use bulkhead_wire::{PollerStatusRequest, ResultsRequest, ServiceStatus, StatusRequest};
@@ -144,18 +145,21 @@ async fn calls_under_a_name(scene: &mut Scene, who: Peer, service: Peer, other: 
 #[when(expr = "{peer} reports to the poller, claiming {claim}")]
 async fn reports(scene: &mut Scene, who: Peer, claim: Claim) -> Step {
     let caller = claim.put(scene, engage::caller(scene, &who, &Peer::Poller)?)?;
-    let report = Call::ReportStatus(PollerStatusRequest {
-        services: vec![ServiceStatus {
-            service_name: format!("e2e-{}", scene.nonce),
-            service_type: "process".to_owned(),
-            available: true,
-            ..ServiceStatus::default()
-        }],
-        ..PollerStatusRequest::default()
-    });
     let (metadata, authority) = (claim.in_the_model(scene)?, RequestAuthority::Target);
     let attempted = scene.platform()?.call_of(&Peer::Poller, Method::PollerService, metadata, authority)?;
+    let report = report(&scene.nonce);
     engage::call(scene, &who, &Peer::Poller, caller, report, attempted).await
+}
+
+/// A report that is found again by what it says.
+pub(super) fn report(nonce: &Nonce) -> Call {
+    let service = ServiceStatus {
+        service_name: format!("e2e-{nonce}"),
+        service_type: "process".to_owned(),
+        available: true,
+        ..ServiceStatus::default()
+    };
+    Call::ReportStatus(PollerStatusRequest { services: vec![service], ..PollerStatusRequest::default() })
 }
 
 #[then(expr = "{peer} has recorded that {peer} was accepted")]

@@ -6,11 +6,14 @@ mod certificates;
 #[cfg(test)]
 mod dictionary;
 mod listening;
+mod manners;
 mod messages;
 mod network;
 mod outcomes;
 mod questions;
+mod receipts;
 mod storage;
+mod stored;
 mod streams;
 mod sweep;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bulkhead_plan::access::{MessageOperation, Operation};
 use bulkhead_runtime::probe::nats::{Headers, Interest};
-use bulkhead_runtime::probe::records::{Event, Line};
+use bulkhead_runtime::probe::records::{Event, Line, Place};
 use bulkhead_runtime::probe::{Sight, TraceId};
 use cucumber::{given, then, when};
 use serde_json::{Value, json};
@@ -140,7 +140,7 @@ async fn is_on_record(scene: &mut Scene, tenant: Tenant) -> Step {
     };
     let wanted =
         format!("the administrator's access to {slug} under trace {}", trace.clone().unwrap_or_default());
-    match platform.book.find(&page, &wanted, Duration::from_secs(3), is_it).await {
+    match platform.book.find(&page, Place::default(), &wanted, Duration::from_secs(3), is_it).await {
         Ok(line) => {
             scene.note(line.text);
             Ok(())

@@ -87,6 +87,13 @@ pub enum Operation {
     },
     /// Connects to NATS.
     Connect,
+    /// Opens a connection to a service in a manner that is not the platform's.
+    Knock {
+        /// At whose door.
+        service: PeerName,
+        /// How.
+        manner: Manner,
+    },
     /// Does something with a tenant's messages.
     Message {
         /// What.
@@ -111,6 +118,17 @@ pub enum Operation {
         /// To whom.
         target: PeerName,
     },
+}
+
+/// How a connection is opened that is not opened as the platform's own clients do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Manner {
+    /// With TLS 1.2 at most.
+    OldTls,
+    /// Without offering HTTP/2 in the handshake (ALPN).
+    NoAlpn,
+    /// Without TLS.
+    InTheClear,
 }
 
 /// A service that is called over gRPC.

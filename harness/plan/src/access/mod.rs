@@ -6,7 +6,7 @@ mod oracle;
 mod outcome;
 
 pub use attempt::{
-    Attempt, CallTarget, CertificateFlaw, MessageOperation, Method, Operation, RequestAuthority,
+    Attempt, CallTarget, CertificateFlaw, Manner, MessageOperation, Method, Operation, RequestAuthority,
     StorageOperation, TenantMetadata, Who,
 };
 pub use oracle::{Expectation, Model};

@@ -2,6 +2,7 @@
 //! is read and no service is asked.
 
 mod grpc;
+mod manner;
 mod messages;
 mod tls;
 
@@ -80,6 +81,7 @@ impl Model {
             }
             Operation::Impersonate { service, dialler } => tls::impersonation(who, service, dialler),
             Operation::Connect => self.connect(who),
+            Operation::Knock { service, manner } => manner::knock(who, service, *manner),
             Operation::Message { operation, owner } => {
                 self.connected(who, |name| messages::message(name, *operation, owner))
             }

@@ -54,6 +54,12 @@ macro_rules! denial_reasons {
 }
 
 denial_reasons! {
+    /// It does not speak TLS.
+    NoTls = "no-tls",
+    /// It offers no version of TLS, or no algorithms, that are accepted.
+    IncompatibleTls = "incompatible-tls",
+    /// It does not offer the protocol that is spoken inside TLS.
+    NoAlpn = "no-alpn",
     /// No certificate was presented.
     NoCertificate = "no-certificate",
     /// Bytes that do not parse.

@@ -3,7 +3,7 @@
 use bulkhead_identity::{AuthorityName, PeerName};
 use bulkhead_plan::Topology;
 use bulkhead_plan::access::{
-    Attempt, CallTarget, CertificateFlaw, DenialReason, Expectation, MessageOperation, Method, Model,
+    Attempt, CallTarget, CertificateFlaw, DenialReason, Expectation, Manner, MessageOperation, Method, Model,
     Operation, Outcome, RequestAuthority, StorageOperation, TenantMetadata, Who,
 };
 use bulkhead_plan::environment::BackendKind;
@@ -109,6 +109,28 @@ fn the_broker_has_its_own_words() {
         (Who::Anonymous, DenialReason::NoCertificate),
     ] {
         assert_eq!(expected(who.clone(), Operation::Connect), denied(reason), "{who:?}");
+    }
+}
+
+#[test]
+fn a_certificate_opens_no_door_in_another_manner_than_the_platform_s() {
+    let knock = |name: &str, manner| Operation::Knock { service: peer(name), manner };
+    for (caller, service) in [(POLLER, ACME), (ACME, POLLER), (ACME, NATS)] {
+        let old = expected(who(caller), knock(service, Manner::OldTls));
+        assert_eq!(old, denied(DenialReason::IncompatibleTls), "{caller} at {service}");
+        let clear = expected(who(caller), knock(service, Manner::InTheClear));
+        assert_eq!(clear, denied(DenialReason::NoTls), "{caller} at {service}");
+    }
+    assert_eq!(expected(who(POLLER), knock(ACME, Manner::NoAlpn)), denied(DenialReason::NoAlpn));
+    assert_eq!(expected(who(ACME), knock(POLLER, Manner::NoAlpn)), denied(DenialReason::NoAlpn));
+    assert_eq!(
+        expected(who(GLOBEX), knock(ACME, Manner::NoAlpn)),
+        denied(DenialReason::UnknownIssuer),
+        "the certificate is judged first"
+    );
+    for nothing in [knock(NATS, Manner::NoAlpn), knock(ADMIN, Manner::OldTls)] {
+        let found = expected(who(ACME), nothing.clone());
+        assert!(matches!(found, Expectation::Unspecified(_)), "{nothing:?}: {found:?}");
     }
 }
 

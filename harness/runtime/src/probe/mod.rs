@@ -7,6 +7,7 @@
 //!
 //! Every probe has a deadline and makes exactly one attempt: no reconnection, no retry.
 
+pub mod clear;
 pub mod credential;
 pub mod forge;
 pub mod grpc;

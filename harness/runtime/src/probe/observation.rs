@@ -55,6 +55,8 @@ pub enum Refusal {
     },
     /// The broker's `-ERR`, without the quotes.
     Broker(String),
+    /// The broker's INFO demands TLS, and it ended the connection on which something else came.
+    TlsDemanded,
     /// The broker answered that nobody listens on the subject (status 503).
     NoResponders,
     /// A JetStream API error.
@@ -82,6 +84,9 @@ impl fmt::Display for Refusal {
             Self::Alert(alert) => write!(formatter, "TLS alert {alert:?}"),
             Self::Status { code, message } => write!(formatter, "gRPC status {code:?}: {message}"),
             Self::Broker(text) => write!(formatter, "broker error: {text}"),
+            Self::TlsDemanded => {
+                formatter.write_str("the broker demands TLS (INFO) and ended the connection")
+            }
             Self::NoResponders => formatter.write_str("no responders (503)"),
             Self::JetStream { code, error, description } => {
                 write!(formatter, "JetStream error {code}/{error}: {description}")

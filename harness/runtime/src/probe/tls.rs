@@ -20,10 +20,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// What nobody here speaks any more, for [`Hello::versions`].
+pub use rustls::version::TLS12;
+
 use super::{Observation, Presented, Refusal, Sight, Stopwatch};
 
 /// HTTP/2's connection preface and an empty SETTINGS frame (RFC 9113, section 3.4).
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+pub(crate) const HTTP2_PREFACE: &[u8] =
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
 
 /// How the handshake is opened.
 #[derive(Debug, Clone)]

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_identity::{PeerName, PeerVerifier, Refusal, RefusalSlot, identity_of_verified_leaf};
-use rustls::ServerConfig;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::TLS13;
+use rustls::{InvalidMessage, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -279,6 +279,8 @@ impl Failure {
             Some(rustls::Error::NoApplicationProtocol) => "no-alpn",
             Some(rustls::Error::AlertReceived(_)) => "refused-by-peer",
             Some(rustls::Error::PeerIncompatible(_)) => "incompatible-tls",
+            // Bytes that are no record of TLS.
+            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => "no-tls",
             Some(_) => "malformed-handshake",
             None => "connection-closed",
         };

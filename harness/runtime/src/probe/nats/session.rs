@@ -41,6 +41,9 @@ impl fmt::Debug for Session {
 }
 
 /// Sends CONNECT and PING; the PONG is the broker's acceptance.
+///
+/// nats-server 2.15.1 ends a connection that goes on in the clear without a word, and puts it into its log at debug
+/// level only. Its word on that very connection is the INFO before: `tls_required`.
 pub(super) async fn open(
     Greeted { wire, greeting, handshake }: Greeted,
     how: &Login,
@@ -67,7 +70,12 @@ pub(super) async fn open(
         connect["pass"] = json!("");
     }
     match session.send(format!("CONNECT {connect}\r\n").as_bytes()).await {
-        Ok(()) => session.barrier().await.map(|()| session),
+        Ok(()) => match session.barrier().await {
+            Sight::Closed(_) if how.tls.is_none() && session.greeting["tls_required"] == true => {
+                Sight::Refused(Refusal::TlsDemanded)
+            }
+            sight => sight.map(|()| session),
+        },
         Err(error) => sight_of(&error),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -35,6 +35,11 @@ impl Line {
     }
 }
 
+/// How far a service's log was read at some moment. The system gives a client's port out again soon after it was
+/// closed, within the same second even: a record from before an attempt is not a record of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place(usize);
+
 /// Follows logs until it is dropped.
 #[derive(Debug)]
 pub struct Book {
@@ -44,9 +49,34 @@ pub struct Book {
 
 #[derive(Debug, Clone)]
 struct Page {
-    lines: Arc<Mutex<Vec<Line>>>,
+    lines: Arc<Mutex<Lines>>,
     /// Counts the lines, and carries the error that ended the following.
     progress: watch::Receiver<Result<u64, String>>,
+}
+
+/// The lines that are kept, and how many older ones are not.
+#[derive(Debug, Default)]
+struct Lines {
+    forgotten: usize,
+    kept: Vec<Line>,
+}
+
+impl Lines {
+    fn push(&mut self, line: Line) {
+        if self.kept.len() >= LINES_MAX {
+            self.kept.drain(..LINES_MAX / 2);
+            self.forgotten += LINES_MAX / 2;
+        }
+        self.kept.push(line);
+    }
+
+    fn end(&self) -> Place {
+        Place(self.forgotten + self.kept.len())
+    }
+
+    fn since(&self, Place(place): Place) -> &[Line] {
+        self.kept.get(place.saturating_sub(self.forgotten)..).unwrap_or_default()
+    }
 }
 
 /// A record that did not come in time.
@@ -73,7 +103,7 @@ impl Book {
     pub fn open(services: impl IntoIterator<Item = (String, Source)>) -> Self {
         let mut followers = JoinSet::new();
         let pages = services.into_iter().map(|(name, source)| {
-            let lines = Arc::new(Mutex::new(Vec::new()));
+            let lines = Arc::new(Mutex::new(Lines::default()));
             let start = Start::at_end_of(&source);
             let (told, progress) = watch::channel(Ok(0));
             followers.spawn(follow(source, start, Arc::clone(&lines), told));
@@ -82,13 +112,20 @@ impl Book {
         Self { pages: pages.collect(), _followers: followers }
     }
 
-    /// The first line of a service's log that satisfies a condition, as soon as it is there.
+    /// Where a service's log ends now, as far as it was read.
+    #[must_use]
+    pub fn end(&self, service: &str) -> Place {
+        self.pages.get(service).map(|page| page.lines().end()).unwrap_or_default()
+    }
+
+    /// The first line of a service's log after `since` that satisfies a condition, as soon as it is there.
     ///
     /// # Errors
     /// [`Missing`] when it is not there by the deadline.
     pub async fn find(
         &self,
         service: &str,
+        since: Place,
         wanted: &str,
         deadline: Duration,
         is_it: impl Fn(&Line) -> bool,
@@ -101,11 +138,11 @@ impl Book {
         let search = async {
             loop {
                 progress.mark_unchanged();
-                if let Some(line) = page.first(&is_it) {
+                if let Some(line) = page.first(since, &is_it) {
                     return Some(line);
                 }
                 if progress.changed().await.is_err() {
-                    return page.first(&is_it);
+                    return page.first(since, &is_it);
                 }
             }
         };
@@ -115,10 +152,10 @@ impl Book {
         }
     }
 
-    /// Whether such a line is there now. Only meaningful after a later line of the same service was found.
+    /// Whether such a line is there after `since`. Only meaningful after a later line of the same service was found.
     #[must_use]
-    pub fn has(&self, service: &str, is_it: impl Fn(&Line) -> bool) -> bool {
-        self.pages.get(service).is_some_and(|page| page.first(is_it).is_some())
+    pub fn has(&self, service: &str, since: Place, is_it: impl Fn(&Line) -> bool) -> bool {
+        self.pages.get(service).is_some_and(|page| page.first(since, is_it).is_some())
     }
 
     /// The last lines of a service's log.
@@ -129,15 +166,18 @@ impl Book {
 }
 
 impl Page {
-    fn first(&self, is_it: impl Fn(&Line) -> bool) -> Option<Line> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().find(|line| is_it(line)).cloned()
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn first(&self, since: Place, is_it: impl Fn(&Line) -> bool) -> Option<Line> {
+        self.lines().since(since).iter().find(|line| is_it(line)).cloned()
     }
 
     fn last(&self, count: usize) -> Vec<String> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = lines.len().saturating_sub(count);
-        let mut last: Vec<String> = lines[from..].iter().map(|line| line.text.clone()).collect();
+        let lines = self.lines();
+        let from = lines.kept.len().saturating_sub(count);
+        let mut last: Vec<String> = lines.kept[from..].iter().map(|line| line.text.clone()).collect();
         if let Err(error) = &*self.progress.borrow() {
             last.push(format!("({error})"));
         }
@@ -151,20 +191,43 @@ impl Page {
 async fn follow(
     source: Source,
     start: Start,
-    lines: Arc<Mutex<Vec<Line>>>,
+    lines: Arc<Mutex<Lines>>,
     told: watch::Sender<Result<u64, String>>,
 ) {
     let ended = source.follow(start, |text| {
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() >= LINES_MAX {
-            lines.drain(..LINES_MAX / 2);
-        }
-        lines.push(Line::parse(text));
-        drop(lines);
+        lines.lock().unwrap_or_else(PoisonError::into_inner).push(Line::parse(text));
         told.send_modify(|count| *count = count.as_ref().map_or(Ok(1), |count| Ok(count + 1)));
     });
     let why = ended.await.err().unwrap_or_else(|| "the log ended".to_owned());
     told.send_modify(|count| *count = Err(why));
     // The receivers may still want to read why; the sender stays until the book is dropped.
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Line {
+        Line::parse(text.to_owned())
+    }
+
+    #[test]
+    fn a_place_stays_where_it_is_when_old_lines_are_forgotten() {
+        let mut lines = Lines::default();
+        lines.push(line("before"));
+        let place = lines.end();
+        assert!(lines.since(place).is_empty());
+        lines.push(line("after"));
+        assert_eq!(lines.since(place)[0].text, "after");
+        assert_eq!(lines.since(Place::default()).len(), 2);
+        for _ in 0..LINES_MAX {
+            lines.push(line("later"));
+        }
+        assert!(lines.forgotten > 0);
+        assert!(lines.since(place).iter().all(|line| line.text == "later"));
+        let end = lines.end();
+        lines.push(line("last"));
+        assert_eq!(lines.since(end), [line("last")]);
+    }
 }

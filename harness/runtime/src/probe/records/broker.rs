@@ -36,6 +36,7 @@ const SENTENCES: &[(&str, DenialReason)] = &[
     ("invalid signature", DenialReason::BadSignature),
     ("incompatible key usage", DenialReason::WrongPurpose),
     ("didn't provide a certificate", DenialReason::NoCertificate),
+    ("client offered only unsupported versions", DenialReason::IncompatibleTls),
     ("is not a CA", DenialReason::UnknownIssuer),
     ("is not authorized to sign other certificates", DenialReason::UnknownIssuer),
     ("signed by unknown authority", DenialReason::UnknownIssuer),

@@ -1,0 +1,35 @@
+//! What becomes of connections that are opened in another manner than the platform's.
+
+use bulkhead_identity::{PeerName, PlatformName};
+
+use super::{Expectation, grpc};
+use crate::access::attempt::{CallTarget, Manner, Method, RequestAuthority, TenantMetadata, Who};
+use crate::access::outcome::DenialReason;
+
+/// Whoever knocks without TLS 1.3 is turned away before anybody asks for a certificate; HTTP/2 is missed after it.
+pub(super) fn knock(who: &Who, service: &PeerName, manner: Manner) -> Expectation {
+    let target = match service {
+        PeerName::Tenant(name) => {
+            Some(CallTarget::Agent { tenant: name.tenant.clone(), agent: name.agent_id() })
+        }
+        PeerName::Platform(PlatformName::Poller) => Some(CallTarget::Poller),
+        PeerName::Platform(PlatformName::Nats) => None,
+        PeerName::Platform(PlatformName::Admin | PlatformName::Core) => {
+            return Expectation::Unspecified("nobody listens there");
+        }
+    };
+    match (manner, target) {
+        (Manner::InTheClear, _) => Expectation::denied(DenialReason::NoTls),
+        (Manner::OldTls, _) => Expectation::denied(DenialReason::IncompatibleTls),
+        (Manner::NoAlpn, None) => {
+            Expectation::Unspecified("NATS speaks its own protocol, which has no name in TLS")
+        }
+        (Manner::NoAlpn, Some(target)) => {
+            let (absent, authority) = (TenantMetadata::Absent, RequestAuthority::Target);
+            match grpc::call(who, &target, Method::Health, &absent, &authority) {
+                Expectation::Allowed => Expectation::denied(DenialReason::NoAlpn),
+                refused => refused,
+            }
+        }
+    }
+}
