@@ -1,14 +1,18 @@
 //! Builds the services by cargo and learns from cargo where it put them.
 
+mod record;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::SystemTime;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use crate::event::{Event, Events};
 use crate::spawn;
+use record::Record;
 
 /// The packages, which are also the names of their programs.
 const AGENT: &str = "bulkhead-agent";
@@ -21,7 +25,7 @@ const COMMANDS: &str = "xtask";
 const SHOWN_LINES: usize = 30;
 
 /// The programs of the services that are built here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Programs {
     /// The agent.
     pub agent: PathBuf,
@@ -92,8 +96,25 @@ fn is_about_a_package(variable: &str) -> bool {
     prefixes.iter().any(|prefix| variable.starts_with(prefix)) || variable == "OUT_DIR"
 }
 
-/// Builds agent and poller in the checkout at `workspace`, or finds them fresh.
+/// Builds agent and poller in the checkout at `workspace`, unless they were built and nothing has changed since.
 pub async fn programs(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
+    let own = std::env::current_exe().ok();
+    // Beside this program, which is where cargo puts the others.
+    let folder = own.as_deref().and_then(Path::parent);
+    if let Some(current) = folder.and_then(|folder| Record::current(folder, workspace)) {
+        return Ok(current.into_programs());
+    }
+    let asked = SystemTime::now();
+    let programs = ask_cargo(workspace, events).await?;
+    if let Some(folder) = folder {
+        // Without a record cargo is asked again, which takes a moment longer.
+        let _ = Record::of(workspace, asked, &programs).and_then(|record| record.write(folder));
+    }
+    Ok(programs)
+}
+
+/// Has cargo build agent and poller, or find them fresh.
+pub async fn ask_cargo(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
     let mut command = Command::from(cargo());
     command.args(["build", "--message-format=json-render-diagnostics"]);
     command.args(["-p", AGENT, "-p", POLLER, "-p", COMMANDS, "--bins"]).current_dir(workspace);
@@ -188,7 +209,7 @@ not json
     #[tokio::test]
     async fn a_folder_without_a_workspace_is_an_error_that_shows_what_cargo_said() {
         let folder = tempfile::tempdir().unwrap();
-        let error = programs(folder.path(), &Events::none()).await.unwrap_err().to_string();
+        let error = ask_cargo(folder.path(), &Events::none()).await.unwrap_err().to_string();
         assert!(error.contains("could not find `Cargo.toml`"), "{error}");
     }
 }

@@ -46,13 +46,16 @@ pub fn of_file(path: &Path) -> io::Result<Digest> {
     }
 }
 
-/// Like [`of_file`], but a file whose inode, size and change time are those of an earlier call is not read again.
-///
-/// The change time (ctime) is used because no program can set it back.
-pub fn of_program(path: &Path) -> io::Result<Digest> {
+/// Which file this is and as of when, without reading it: its inode, size and change time. The change time (ctime) is
+/// used because no program can set it back.
+pub(crate) fn identity(path: &Path) -> io::Result<String> {
     let facts = fs::metadata(path)?;
-    let identity =
-        format!("{}:{}:{}:{}:{}", facts.dev(), facts.ino(), facts.size(), facts.ctime(), facts.ctime_nsec());
+    Ok(format!("{}:{}:{}:{}:{}", facts.dev(), facts.ino(), facts.size(), facts.ctime(), facts.ctime_nsec()))
+}
+
+/// Like [`of_file`], but a file whose [`identity`] is that of an earlier call is not read again.
+pub fn of_program(path: &Path) -> io::Result<Digest> {
+    let identity = identity(path)?;
     let note = cache::directory().join("digests").join(of_bytes(path.as_os_str().as_encoded_bytes()).short());
     if let Some(known) = remembered(&note, &identity) {
         return Ok(known);

@@ -87,7 +87,7 @@ pub(super) async fn down(environment: Environment) -> Result<f64, Failure> {
 /// The services as `dev` builds them, and what it takes cargo to find out that they are built already.
 pub(super) async fn services(stage: &Stage) -> Result<(build::Programs, Vec<f64>), Failure> {
     let mut seconds = Vec::new();
-    let ask = async || build::programs(&tools::checkout(), &Events::none()).await;
+    let ask = async || build::ask_cargo(&tools::checkout(), &Events::none()).await;
     let mut programs = ask().await.map_err(StartError::from)?;
     for _ in 0..stage.runs {
         stage.go_on()?;
