@@ -61,6 +61,12 @@ impl Fleet {
         }
     }
 
+    /// How many agents did not answer the last time that they were asked.
+    #[must_use]
+    pub fn unreachable(&self) -> usize {
+        self.agents().values().filter(|state| state.reachable == Some(false)).count()
+    }
+
     /// Whether every agent was polled successfully at least once since start, to be watched.
     #[must_use]
     pub fn all_polled(&self) -> watch::Receiver<bool> {
@@ -100,6 +106,9 @@ mod tests {
         fleet.note(&agent("agent-001.p1.stranger"), true);
         let count = fleet.count(&"acme".parse().unwrap());
         assert_eq!(count, TenantCount { configured: 2, reachable: 1 });
+        assert_eq!(fleet.unreachable(), 0, "nobody was asked in vain");
+        fleet.note(&agent("agent-002.p1.acme"), false);
+        assert_eq!(fleet.unreachable(), 1);
         assert_eq!(fleet.count(&"acme2".parse().unwrap()), TenantCount { configured: 1, reachable: 0 });
     }
 

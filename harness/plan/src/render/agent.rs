@@ -74,7 +74,8 @@ fn default_checks(nats: String, poller: String) -> Vec<Check> {
     let check = |name, kind, details, interval_ms| Check { name, r#type: kind, details, interval_ms };
     vec![
         check("agent-process", "process", "bulkhead-agent".to_owned(), 1000),
-        check("poller-health", "grpc", format!("{}@{poller}", PlatformName::Poller), 1000),
+        // A handshake each time, at the one poller that all agents have.
+        check("poller-health", "grpc", format!("{}@{poller}", PlatformName::Poller), 5000),
         // Seldom: to NATS, a connection that says nothing is a failed handshake, and it logs each one.
         check("nats-port", "port", nats, 10_000),
     ]

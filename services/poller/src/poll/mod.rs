@@ -26,6 +26,9 @@ pub const DIAL_LIMIT: Duration = Duration::from_secs(2);
 /// An agent that nobody listens for is looked for again after this, at first: it is starting, as everything may
 /// be, and whoever waits for it should not wait for a whole interval more.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// For each agent that is missing, the look again is that much later: a hundred that start together are not looked for
+/// two thousand times a second, on the very machine that they are starting on.
+const LOOK_AGAIN_PER_MISSING: Duration = Duration::from_millis(5);
 /// How long an agent is looked for that often. After it, once each interval.
 const LOOK_AGAIN_LIMIT: Duration = Duration::from_secs(10);
 /// How long a whole round may take, however many services an agent claims to have.
@@ -113,7 +116,9 @@ impl Worker {
             loop {
                 self.poll().await;
                 match self.missing_since {
-                    Some(since) if since.elapsed() < LOOK_AGAIN_LIMIT => sleep(LOOK_AGAIN.min(pause)).await,
+                    Some(since) if since.elapsed() < LOOK_AGAIN_LIMIT => {
+                        sleep(self.look_again().min(pause)).await
+                    }
                     _ => _ = ticks.tick().await,
                 }
             }
@@ -122,6 +127,11 @@ impl Worker {
             () = shutdown.cancelled() => {}
             () = polling => {}
         }
+    }
+
+    fn look_again(&self) -> Duration {
+        let missing = u32::try_from(self.fleet.unreachable()).unwrap_or(u32::MAX);
+        LOOK_AGAIN.max(LOOK_AGAIN_PER_MISSING.saturating_mul(missing))
     }
 
     async fn poll(&mut self) {
