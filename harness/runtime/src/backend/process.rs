@@ -120,6 +120,8 @@ impl ProcessBackend {
         // The developer's variables must not configure a service by accident, and Ctrl-C on the terminal is for
         // the harness, which then stops its services in order.
         command.env_clear().env(sweep::LABELS_VARIABLE, described.labels_text()).process_group(0);
+        // The NATS client reads the system's certificates for each connection, and the services trust none of them.
+        command.env("SSL_CERT_FILE", "/dev/null");
         // Until here the port was ours, so that nobody else could take it.
         let release = || self.shared().ports.release(id);
         let child = spawn::spawn_after(release, &mut command).map_err(not_spawned)?;
