@@ -8,22 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Ended, NOT_STARTED, Name, OK, xtask};
-
-/// Whether there are an engine and a Compose; else says why this cannot be judged. Where CI has an engine, there must be.
-fn compose_is_here() -> bool {
-    let answers = |program: &str| {
-        Command::new(program).arg("version").output().is_ok_and(|output| output.status.success())
-    };
-    let compose = std::env::var("BULKHEAD_COMPOSE_V2").unwrap_or_else(|_| "docker-compose".to_owned());
-    let missing = ["docker", compose.as_str()].into_iter().find(|program| !answers(program));
-    let Some(missing) = missing else { return true };
-    let expected =
-        std::env::var("CI").is_ok_and(|ci| ci == "true") && Path::new("/var/run/docker.sock").exists();
-    assert!(!expected, "this CI machine has an engine, and `{missing} version` fails");
-    println!("skipped, this test cannot judge: `{missing} version` fails");
-    false
-}
+use support::{Ended, NOT_STARTED, Name, OK, are_here, compose, xtask};
 
 fn on(command: &str, name: &Name, further: &[&str]) -> Ended {
     let mut line = vec![command, "--name", name.as_str()];
@@ -64,7 +49,7 @@ fn record(name: &Name) -> Value {
 
 #[test]
 fn what_somebody_brought_up_is_taken_up() {
-    if !compose_is_here() {
+    if !are_here(&["docker", &compose()]) {
         return;
     }
     let (name, folder) = (Name::in_engine(), tempfile::tempdir().unwrap());
@@ -114,7 +99,7 @@ fn what_somebody_brought_up_is_taken_up() {
 
 #[test]
 fn a_service_that_does_not_run_is_named_with_its_last_words() {
-    if !compose_is_here() {
+    if !are_here(&["docker", &compose()]) {
         return;
     }
     let (name, folder) = (Name::in_engine(), tempfile::tempdir().unwrap());
@@ -137,7 +122,7 @@ fn a_service_that_does_not_run_is_named_with_its_last_words() {
 
 #[test]
 fn containers_of_other_files_are_refused() {
-    if !compose_is_here() {
+    if !are_here(&["docker", &compose()]) {
         return;
     }
     let (name, folder) = (Name::in_engine(), tempfile::tempdir().unwrap());
@@ -153,7 +138,7 @@ fn containers_of_other_files_are_refused() {
 
 #[test]
 fn up_brings_it_up_as_well() {
-    if !compose_is_here() {
+    if !are_here(&["docker", &compose()]) {
         return;
     }
     let (name, folder) = (Name::in_engine(), tempfile::tempdir().unwrap());

@@ -29,9 +29,10 @@ fn a_damaged_description_is_named_and_can_be_taken_away() {
         std::fs::create_dir_all(name.folder()).unwrap();
         let record = name.folder().join("environment.json");
         std::fs::write(&record, text).unwrap();
-        for command in ["status", "logs"] {
-            let words = [record.to_str().unwrap(), "damaged or of another version"];
+        for command in ["status", "logs", "dev", "e2e"] {
+            let words = [record.to_str().unwrap(), "damaged or of another version", "cargo xtask down"];
             on(command, &name, &[]).assert_refused(&format!("{command} of {text:?}"), NOT_STARTED, &words);
+            assert_eq!(std::fs::read_to_string(&record).unwrap(), text, "{command} of {text:?}");
         }
         let ended = on("down", &name, &[]);
         assert_eq!(ended.code, Some(OK), "{ended:#?}");
@@ -71,8 +72,6 @@ fn a_port_that_is_taken() {
     let ended = on("dev", &name, &["--detach", "--backend", "process", "--spec", &spec]);
     let words = [&format!("port {port} for nats is taken"), "left behind", "leave `ports` out"];
     ended.assert_refused("dev", NOT_STARTED, &words);
-    for left in ["environment.json", "run", "data", "lease"] {
-        assert!(!name.folder().join(left).exists(), "{left} is left behind: {ended:#?}");
-    }
+    name.assert_nothing_runs("dev");
     drop(listener);
 }

@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::docker::DockerBackend;
+use super::docker::container::taken_port;
 use super::{Backend, Images, LogPart, Placed, ServiceState};
 use crate::engine::labels::{RUN, SERVICE, Stamp};
 use crate::engine::{Engine, chain, subnet};
@@ -99,6 +100,11 @@ impl ComposeBackend {
         let output = output.map_err(|error| refused(&attempt, error.to_string()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            if let Some(port) = taken_port(&said) {
+                let Stamp { environment, run, .. } = &self.project.stamp;
+                let id = service_in(&said, &project(environment, run));
+                return Err(Failure::PortTaken { id, port, reason: said });
+            }
             return Err(refused(&attempt, format!("{}: {said}", output.status)));
         }
         self.made().await
@@ -197,6 +203,12 @@ impl Backend for ComposeBackend {
 /// The name of the project that one start of an environment is to Compose.
 pub(crate) fn project(environment: &str, run: &str) -> String {
     format!("{environment}-{run}")
+}
+
+/// The service of `… endpoint dev-1a2b3c_nats_1 (…): …`, or `…-nats-1`. Only NATS and the poller have ports on the host.
+fn service_in(said: &str, project: &str) -> ServiceId {
+    let of_poller = ["_", "-"].map(|between| format!("endpoint {project}{between}poller"));
+    if of_poller.iter().any(|endpoint| said.contains(endpoint)) { ServiceId::Poller } else { ServiceId::Nats }
 }
 
 fn refused(attempt: &str, reason: String) -> Failure {

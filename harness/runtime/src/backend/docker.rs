@@ -5,7 +5,7 @@
 //! gone in the middle of a container's start, and a removal right behind it, can wedge a network for good
 //! ("has active endpoints" with no container in it).
 
-mod container;
+pub(crate) mod container;
 mod deaths;
 mod networks;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bulkhead_plan::environment::BackendKind;
-use bulkhead_plan::pki::{self, ExistingCertificates, SystemKeys};
+use bulkhead_plan::pki::{self, Action, ExistingCertificates, Pki, SystemKeys};
 use bulkhead_plan::{PlannedFile, Topology, render};
 use time::OffsetDateTime;
 
@@ -14,6 +14,9 @@ use crate::backend::Placed;
 use crate::error::Failure;
 use crate::event::{Event, Events};
 use crate::workdir::Workdir;
+
+/// How many renewed certificates are named.
+const SHOWN_RENEWALS: usize = 5;
 
 /// Writes everything that the services and the developer need, and deletes what earlier services were given.
 pub(super) fn write(
@@ -37,12 +40,27 @@ pub(super) fn write(
     files.extend(rendered);
     files.push(PlannedFile::public("spec.yaml", topology.spec().to_yaml()));
     let written = workdir.write(&files)?;
+    tell_renewed(&pki, workdir, events);
     workdir.folder(Path::new("data/nats"))?;
     if kind == BackendKind::Process {
         workdir.remove(Path::new("logs"))?;
     }
     events.emit(Event::FilesReady { written, total: files.len(), after: began.elapsed() });
     Ok(())
+}
+
+/// Whoever has copied a certificate that is replaced must know. An authority that is renewed takes everything below it
+/// along: the first few say why.
+fn tell_renewed(pki: &Pki, workdir: &Workdir, events: &Events) {
+    let renewed: Vec<_> =
+        pki.notices().iter().filter(|notice| matches!(notice.action, Action::Renewed(_))).collect();
+    for notice in renewed.iter().take(SHOWN_RENEWALS) {
+        let text = format!("{}/{notice}; copies of it work no longer", workdir.path().display());
+        events.emit(Event::Notice { text });
+    }
+    if let Some(more) = renewed.len().checked_sub(SHOWN_RENEWALS).filter(|more| *more > 0) {
+        events.emit(Event::Notice { text: format!("{more} more certificates were renewed along with them") });
+    }
 }
 
 /// Gives the files that containers see to the numeric user that they run as: keys stay closed to everybody else.

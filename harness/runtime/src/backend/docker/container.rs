@@ -173,18 +173,21 @@ pub(super) async fn start(
 
 fn start_failure(id: &ServiceId, name: &str, error: &Error) -> Failure {
     let reason = chain(error);
-    let taken = reason.contains("port is already allocated") || reason.contains("address already in use");
     match taken_port(&reason) {
-        Some(port) if taken => Failure::PortTaken { id: id.clone(), port, reason },
-        _ if status_code(error) == Some(404) => {
+        Some(port) => Failure::PortTaken { id: id.clone(), port, reason },
+        None if status_code(error) == Some(404) => {
             Failure::Refused { attempt: format!("start {name}"), reason: format!("it is gone: {reason}") }
         }
-        _ => refused(format!("start the container {name}"), error),
+        None => refused(format!("start the container {name}"), error),
     }
 }
 
-/// The port in `… Bind for 127.0.0.1:4222 failed: port is already allocated`, or `listen tcp4 127.0.0.1:4222: bind: …`.
-fn taken_port(reason: &str) -> Option<u16> {
+/// The port in `… Bind for 127.0.0.1:4222 failed: port is already allocated`, or `listen tcp4 127.0.0.1:4222: bind:
+/// address already in use`.
+pub(crate) fn taken_port(reason: &str) -> Option<u16> {
+    if !reason.contains("port is already allocated") && !reason.contains("address already in use") {
+        return None;
+    }
     let after = reason.split("127.0.0.1:").nth(1)?;
     after.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
