@@ -1,5 +1,6 @@
 //! The list of commands behind `cargo xtask`, and little else.
 
+mod child;
 mod cli;
 mod commands;
 mod exit;

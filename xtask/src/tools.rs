@@ -16,6 +16,13 @@ pub(crate) struct Compose {
     pub(crate) version: String,
 }
 
+impl Compose {
+    /// The first number of its version.
+    pub(crate) fn major(&self) -> &str {
+        self.version.split('.').next().unwrap_or_default()
+    }
+}
+
 /// The checkout that this program was built from.
 pub(crate) fn checkout() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -47,19 +54,41 @@ pub(crate) fn engine_answers() -> bool {
     succeeds(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]))
 }
 
-/// Every different Compose that is installed: the plugin, the program on PATH, and BULKHEAD_COMPOSE_V2.
-pub(crate) fn composes() -> Vec<Compose> {
-    let named = std::env::var_os("BULKHEAD_COMPOSE_V2").map(PathBuf::from);
-    let candidates = named.into_iter().chain([PathBuf::from("docker-compose")]);
+/// Where Docker's packages and its users put plugins; Compose's runs without the `docker` program as well.
+const PLUGIN_FOLDERS: [&str; 4] = [
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+];
+
+/// Every different Compose that is installed: BULKHEAD_COMPOSE_V2, the program on PATH, the plugin.
+///
+/// # Errors
+/// When the one that was named does not run: to go on without it would test less than was asked for.
+pub(crate) fn composes() -> anyhow::Result<Vec<Compose>> {
+    let folder = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
+    let own = folder("DOCKER_CONFIG").or_else(|| folder("HOME").map(|home| home.join(".docker")));
+    let own = own.map(|own| own.join("cli-plugins"));
+    let plugins = own.into_iter().chain(PLUGIN_FOLDERS.map(PathBuf::from));
+    let plugins = plugins.map(|folder| folder.join("docker-compose"));
+    different(folder("BULKHEAD_COMPOSE_V2"), [PathBuf::from("docker-compose")].into_iter().chain(plugins))
+}
+
+fn different(named: Option<PathBuf>, others: impl Iterator<Item = PathBuf>) -> anyhow::Result<Vec<Compose>> {
     let mut found: Vec<Compose> = Vec::new();
-    for program in candidates {
+    if let Some(program) = named {
+        let version = compose_version(&program).context("the Compose that BULKHEAD_COMPOSE_V2 names")?;
+        found.push(Compose { program, version });
+    }
+    for program in others {
         if let Ok(version) = compose_version(&program)
             && found.iter().all(|other| other.version != version)
         {
             found.push(Compose { program, version });
         }
     }
-    found
+    Ok(found)
 }
 
 fn compose_version(program: &Path) -> anyhow::Result<String> {
@@ -73,4 +102,30 @@ fn compose_version(program: &Path) -> anyhow::Result<String> {
 
 fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn compose(folder: &Path, version: &str) -> PathBuf {
+        let program = folder.join(version);
+        std::fs::write(&program, format!("#!/bin/sh\necho {version}\n")).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        program
+    }
+
+    #[test]
+    fn each_version_is_found_once_and_a_named_one_must_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (compose(folder.path(), "1.29.2"), compose(folder.path(), "v2.26.1"));
+        let absent = folder.path().join("absent");
+        let found = different(None, [old.clone(), absent.clone(), new, old].into_iter()).unwrap();
+        let majors: Vec<&str> = found.iter().map(Compose::major).collect();
+        assert_eq!(majors, ["1", "2"]);
+        let error = different(Some(absent), std::iter::empty()).unwrap_err();
+        assert!(format!("{error:#}").contains("BULKHEAD_COMPOSE_V2"), "{error:#}");
+    }
 }

@@ -52,7 +52,7 @@ fn program(arguments: &ComposeArguments) -> Result<std::path::PathBuf, Failure> 
     if let Some(program) = &arguments.compose {
         return Ok(program.clone());
     }
-    let first = tools::composes().into_iter().next().map(|compose| compose.program);
+    let first = tools::composes().or_usage()?.into_iter().next().map(|compose| compose.program);
     first.context("no Compose was found: install docker-compose, or name one with --compose").or_usage()
 }
 

@@ -109,7 +109,12 @@ async fn nats_server() -> Check {
 }
 
 fn composes() -> Check {
-    let found = tools::composes();
+    let found = match tools::composes() {
+        Ok(found) => found,
+        Err(error) => {
+            return Check::limited("compose", format!("{error:#}"), "correct it, or unset the variable");
+        }
+    };
     if found.is_empty() {
         return Check::limited(
             "compose",

@@ -10,7 +10,7 @@ use super::Findings;
 use super::figures::{Bound, Figure};
 use super::raw::Graph;
 use super::stage::{self, Stage, Started, Subject};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrExit as _};
 use crate::tools;
 
 const SIZES: [usize; 2] = [3, 30];
@@ -73,6 +73,7 @@ async fn measure(stage: &Stage, engine: &Engine, tenants: usize) -> Result<Sampl
     let ours =
         Subject { label: "docker", tenants, backend: BackendChoice::Docker, programs: programs.clone() };
     let composes: Vec<(String, Subject)> = tools::composes()
+        .or_usage()?
         .into_iter()
         .map(|compose| {
             let files = ComposeFiles {

@@ -3,13 +3,12 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, kill_process};
 
+use super::Findings;
 use super::figures::{Bound, Figure};
 use super::stage::Stage;
-use super::{Findings, interrupted};
 use crate::exit::{Failure, OrExit as _};
-use crate::{platform, tools};
+use crate::{child, platform, tools};
 
 /// In how many seconds the suite is to be through.
 const LIMIT_S: f64 = 60.0;
@@ -46,20 +45,11 @@ async fn scenarios(stage: &Stage, backend: &str, further: &[&str]) -> Result<f64
     stage.go_on()?;
     let name = format!("bench-e2e-{backend}");
     let began = Instant::now();
-    let mut command = tokio::process::Command::from(tools::this_program());
+    let mut command = tools::this_program();
     command.args(["e2e", "--fresh", "--json", "--name", &name, "--backend", backend]).args(further);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-    let child = command.spawn().context("start `cargo xtask e2e`").or_not_judged()?;
-    let pid = child.id();
-    let end = async {
-        stage.cancel.cancelled().await;
-        ask_to_end(pid);
-        std::future::pending().await
-    };
-    let output = tokio::select! {
-        output = child.wait_with_output() => output.context("wait for `cargo xtask e2e`").or_not_judged()?,
-        () = end => return Err(interrupted()),
-    };
+    let output =
+        child::ended(command, &stage.cancel).await.context("run `cargo xtask e2e`").or_not_judged()?;
     let seconds = began.elapsed().as_secs_f64();
     let _ = std::fs::remove_dir_all(platform::state_root().join(&name));
     stage.go_on()?;
@@ -72,13 +62,4 @@ async fn scenarios(stage: &Stage, backend: &str, further: &[&str]) -> Result<f64
         return Err(error).or_not_judged();
     }
     Ok(seconds)
-}
-
-/// Ctrl-C on a terminal reaches it as well; a SIGTERM for this process alone does not.
-fn ask_to_end(pid: Option<u32>) {
-    let pid = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // It has ended already when this fails.
-        let _ = kill_process(pid, Signal::TERM);
-    }
 }
