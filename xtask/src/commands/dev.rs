@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_runtime::console::{self, Look};
 use bulkhead_runtime::environment::Environment;
-use bulkhead_runtime::event::Events;
+use bulkhead_runtime::event::{Death, Events};
 use bulkhead_runtime::logs::Selection;
 use bulkhead_runtime::starter::{Lifetime, Starter};
 use futures::StreamExt as _;
@@ -55,13 +55,36 @@ async fn stay(mut environment: Environment, events: &Events, cancel: &Cancellati
     drop(lines);
     let down = environment.down(events).await;
     if let Some(death) = died {
-        let error = anyhow::anyhow!("{death}\neverything else was taken down as well");
-        return Err(Failure { code: exit::NOT_STARTED, error });
+        return Err(after_death(&death, down.map_err(Failure::from)));
     }
     down?;
     Ok(ExitCode::from(exit::OK))
 }
 
+fn after_death(death: &Death, down: Result<(), Failure>) -> Failure {
+    let error = match down {
+        Ok(()) => anyhow::anyhow!("{death}\neverything else was taken down as well"),
+        Err(down) => anyhow::anyhow!("{death}\nthe rest could not all be taken down: {}", down.error),
+    };
+    Failure { code: exit::NOT_STARTED, error }
+}
+
 fn slugs(record: &EnvironmentRecord) -> Vec<bulkhead_identity::TenantSlug> {
     record.tenants.iter().map(|tenant| tenant.slug.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bulkhead_plan::ServiceId;
+
+    use super::*;
+
+    #[test]
+    fn a_teardown_that_failed_is_not_claimed() {
+        let death = Death { id: ServiceId::Nats, how: "exit code 1".to_owned(), last_lines: Vec::new() };
+        let stuck = Failure { code: exit::NOT_STARTED, error: anyhow::anyhow!("still there: a network") };
+        let told = after_death(&death, Err(stuck)).error.to_string();
+        assert!(told.contains("still there: a network") && !told.contains("was taken down"), "{told}");
+        assert!(after_death(&death, Ok(())).error.to_string().contains("was taken down as well"));
+    }
 }
