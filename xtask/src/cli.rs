@@ -97,10 +97,9 @@ pub(crate) enum BackendChoice {
     Process,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NetworkChoice {
     /// A network of its own for each tenant
-    #[default]
     PerTenant,
     /// One network for all: certificates and accounts are the only walls
     Flat,
@@ -109,18 +108,18 @@ pub(crate) enum NetworkChoice {
 /// Which platform: a number of tenants, or a specification.
 #[derive(Debug, Args)]
 pub(crate) struct PlatformArguments {
-    /// How many tenants
-    #[arg(long, default_value_t = 3, value_name = "N", conflicts_with = "spec")]
-    pub(crate) tenants: usize,
-    /// How many agents each tenant has
-    #[arg(long, default_value_t = 1, value_name = "N", conflicts_with = "spec")]
-    pub(crate) agents: usize,
+    /// How many tenants [default: 3]
+    #[arg(long, value_name = "N", conflicts_with = "spec")]
+    pub(crate) tenants: Option<usize>,
+    /// How many agents each tenant has [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "spec")]
+    pub(crate) agents: Option<usize>,
     /// A YAML specification instead of flags
     #[arg(long, value_name = "FILE")]
     pub(crate) spec: Option<PathBuf>,
-    /// One network for each tenant, or one for all
-    #[arg(long, value_enum, default_value_t, conflicts_with = "spec")]
-    pub(crate) network: NetworkChoice,
+    /// One network for each tenant, or one for all [default: per-tenant]
+    #[arg(long, value_enum, conflicts_with = "spec")]
+    pub(crate) network: Option<NetworkChoice>,
 }
 
 #[derive(Debug, Args)]
@@ -198,7 +197,7 @@ pub(crate) struct E2eArguments {
     /// Where to run a platform of its own, when none is running
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendChoice,
-    /// Always a platform of its own, even when one is running
+    /// Always a platform of its own, even when one is running; under a new name, unless --name gives one
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Only scenarios whose feature, rule or name contains this text

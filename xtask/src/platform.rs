@@ -19,10 +19,19 @@ use crate::tools;
 /// The name of a checkout's environment when none is given. State, containers and networks are kept apart by
 /// checkout as well, so that two worktrees do not meet.
 const DEFAULT_NAME: &str = "dev";
+/// How many there are of each when nothing is said; the command line's help says so.
+const TENANTS: usize = 3;
+const AGENTS: usize = 1;
 
 /// Where the environments of this checkout have their state.
 pub(crate) fn state_root() -> PathBuf {
     tools::checkout().join(".bulkhead")
+}
+
+/// Removes what an environment leaves for its next start, of one that has none: keys, configurations, logs. What cannot be
+/// removed is in nobody's way, and git ignores it.
+pub(crate) fn forget(name: &EnvironmentName) {
+    let _ = std::fs::remove_dir_all(state_root().join(name.as_ref()));
 }
 
 /// The name that was given, or the checkout's own.
@@ -50,12 +59,11 @@ pub(crate) fn spec(
             Ok(spec)
         }
         None => {
-            let mut spec =
-                EnvironmentSpec::with_tenants(self::name(name)?, platform.tenants, platform.agents)
-                    .or_usage()?;
+            let (tenants, agents) = (platform.tenants.unwrap_or(TENANTS), platform.agents.unwrap_or(AGENTS));
+            let mut spec = EnvironmentSpec::with_tenants(self::name(name)?, tenants, agents).or_usage()?;
             spec.network = match platform.network {
-                cli::NetworkChoice::PerTenant => NetworkMode::PerTenant,
-                cli::NetworkChoice::Flat => NetworkMode::Flat,
+                Some(cli::NetworkChoice::Flat) => NetworkMode::Flat,
+                Some(cli::NetworkChoice::PerTenant) | None => NetworkMode::PerTenant,
             };
             Ok(spec)
         }

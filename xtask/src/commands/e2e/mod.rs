@@ -1,12 +1,14 @@
 //! `cargo xtask e2e`: the scenarios against the platform that is running, or against one of their own.
 
+mod request;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bulkhead_e2e::{Conclusion, Options, Report, ScenarioReport};
+use bulkhead_plan::EnvironmentSpec;
 use bulkhead_plan::environment::EnvironmentRecord;
-use bulkhead_plan::spec::EnvironmentName;
 use bulkhead_runtime::engine::chain;
 use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
@@ -19,20 +21,28 @@ use crate::cli::E2eArguments;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
 use crate::{platform, signals, tools};
+use request::Request;
 
 pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     let cancel = signals::cancelled_by_signal().or_not_started()?;
     let events = console::on_stderr();
-    let name = platform::name(&arguments.name)?;
-    let options = options(arguments, &name, &events).await?;
-    if !arguments.fresh
-        && let Some(running) = running(&name, &cancel).await?
-    {
+    let request = Request::of(arguments)?;
+    let name = request.name();
+    let prepare = async {
+        let running = request.running().await?;
+        let command = request.command(running.as_ref());
+        Ok::<_, Failure>((options(arguments, command, &events).await?, running))
+    };
+    let (options, running) = tokio::select! {
+        prepared = prepare => prepared?,
+        () = cancel.cancelled() => return Err(interrupted()).or_not_judged(),
+    };
+    if let Some(running) = running {
         eprintln!("judging {name}, which is running ({} backend)", running.backend);
         let report = judge(&options, running, &cancel).await?;
         return Ok(ExitCode::from(conclude(arguments, &report)?));
     }
-    let environment = start(arguments, &events, &cancel).await?;
+    let environment = start(arguments, request.spec.clone(), &events, &cancel).await?;
     let judged = judge(&options, environment.record().clone(), &cancel).await;
     let passed = judged.as_ref().is_ok_and(|report| report.exit_code() == exit::OK);
     let down = if arguments.keep && !passed {
@@ -41,6 +51,9 @@ pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     } else {
         environment.down(&events).await.map_err(Failure::from)
     };
+    if passed && down.is_ok() && request.has_name_of_its_own {
+        platform::forget(name);
+    }
     let verdict = judged.and_then(|report| conclude(arguments, &report));
     both(verdict, down).map(ExitCode::from)
 }
@@ -61,34 +74,18 @@ fn both(verdict: Result<u8, Failure>, down: Result<(), Failure>) -> Result<u8, F
     }
 }
 
-/// The platform of that name, if there is one, whoever brought it up.
-async fn running(
-    name: &EnvironmentName,
-    cancel: &CancellationToken,
-) -> Result<Option<EnvironmentRecord>, Failure> {
-    let found = tokio::select! {
-        found = platform::find(name) => found?,
-        () = cancel.cancelled() => return Err(interrupted()).or_not_judged(),
-    };
-    Ok(found.map(|environment| environment.record().clone()))
-}
-
 async fn start(
     arguments: &E2eArguments,
+    spec: EnvironmentSpec,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Environment, Failure> {
-    let spec = platform::spec(&arguments.platform, &arguments.name)?;
     let lifetime = if arguments.keep { Lifetime::Detached } else { Lifetime::Attached };
     let starter = Starter::new(spec, platform::options(arguments.backend, lifetime)).await?;
     Ok(starter.start(events, cancel).await?)
 }
 
-async fn options(
-    arguments: &E2eArguments,
-    name: &EnvironmentName,
-    events: &Events,
-) -> Result<Options, Failure> {
+async fn options(arguments: &E2eArguments, command: String, events: &Events) -> Result<Options, Failure> {
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
     let file = |name: &str| report_file(arguments, name);
     Ok(Options {
@@ -99,7 +96,7 @@ async fn options(
         binaries: programs.agent.parent().map(PathBuf::from),
         junit: file("junit.xml")?,
         json: file("cucumber.json")?,
-        command: format!("cargo xtask e2e --name {name}"),
+        command,
     })
 }
 

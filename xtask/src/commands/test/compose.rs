@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use tokio_util::sync::CancellationToken;
 
 use super::summary::{Ending, Line};
-use super::{Run, environment_name, no_engine};
+use super::{Run, environment_name, forget_after_pass, no_engine};
 use crate::child;
 use crate::tools::{self, Compose};
 
@@ -63,12 +63,14 @@ async fn against(run: &Run, compose: &Compose) -> Ending {
     down.args(["down", "--name", &name]);
     let down =
         Ending::of_command(child::ended(down, &CancellationToken::new()).await.map(|output| output.status));
-    match (judged, down) {
+    let ending = match (judged, down) {
         (Ending::Passed, Ending::Failed { code, reason }) => {
             Ending::Failed { code, reason: format!("down: {reason}") }
         }
         (judged, _) => judged,
-    }
+    };
+    forget_after_pass(&ending, &name);
+    ending
 }
 
 /// Types the line that `compose` printed.

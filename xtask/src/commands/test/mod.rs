@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{TestArguments, TestPart};
 use crate::exit::{OrExit as _, Outcome};
-use crate::{child, signals, tools};
+use crate::{child, platform, signals, tools};
 use summary::{Ending, Line, exit_code};
 
 const PARTS: [TestPart; 5] =
@@ -93,9 +93,12 @@ impl Run {
         let backend = if label == "process" { "process" } else { "docker" };
         let report = tools::target_directory().join("e2e").join(label);
         let mut command = tools::this_program();
-        command.args(["e2e", "--fresh", "--name", &environment_name(label), "--backend", backend]);
+        let name = environment_name(label);
+        command.args(["e2e", "--fresh", "--name", &name, "--backend", backend]);
         command.args(further).arg("--report").arg(report);
-        self.command(command).await
+        let ending = self.command(command).await;
+        forget_after_pass(&ending, &name);
+        ending
     }
 
     async fn on_engine(&self, label: &str, further: &[&str]) -> Ending {
@@ -103,6 +106,13 @@ impl Run {
             true => self.scenarios(label, further).await,
             false => no_engine(),
         }
+    }
+}
+
+/// What a part that passed leaves are certificates with their keys, which nobody needs; of any other part they are kept, to look at.
+fn forget_after_pass(ending: &Ending, name: &str) {
+    if let (Ending::Passed, Ok(name)) = (ending, name.parse()) {
+        platform::forget(&name);
     }
 }
 
