@@ -3,8 +3,15 @@
 //! The certificate has decided already who answers. An answer that names another agent, partition or tenant
 //! is refused as a whole: it is either an attack or two agents mixed up, and neither may be stored.
 
+use std::fmt;
+
 use bulkhead_identity::TenantName;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::foreign::{self, Claim, Flaw};
+use crate::parts::{Cutter, Parts};
 
 /// More services than this in one agent's list are an attack on the poller.
 const SERVICES_MAXIMUM: usize = 256;
@@ -85,31 +92,15 @@ fn check_text(field: &'static str, expected: &str, claimed: &str) -> Result<(), 
     Err(AnswerFault::Foreign { field, claimed: shown(claimed), expected: expected.to_owned() })
 }
 
-/// Refuses a JSON object whose `tenant`, `tenant_id`, `agent_id` or `partition` is somebody else's.
-/// Anything but the exact text is a foreign claim: a number or `null` is no way around.
-///
-/// # Errors
-/// It names somebody else.
-pub fn check_claims(agent: &TenantName, value: &Value) -> Result<(), AnswerFault> {
-    let Value::Object(fields) = value else {
-        return Ok(());
-    };
-    let expectations = [
-        ("tenant", agent.tenant.to_string()),
-        ("tenant_id", agent.tenant.to_string()),
-        ("agent_id", agent.agent_id().to_string()),
-        ("partition", agent.partition.to_string()),
-    ];
-    for (field, expected) in expectations {
-        match fields.get(field) {
-            None => {}
-            Some(Value::String(claimed)) if *claimed == expected => {}
-            Some(claimed) => {
-                return Err(AnswerFault::Foreign { field, claimed: shown(&claimed.to_string()), expected });
-            }
-        }
-    }
-    Ok(())
+/// What an agent's words may say of their origin, wherever it stands in them.
+fn claims(agent: &TenantName) -> [Claim; 4] {
+    let claim = |field, expected: &dyn ToString| Claim { field, expected: expected.to_string() };
+    [
+        claim("tenant", &agent.tenant),
+        claim("tenant_id", &agent.tenant),
+        claim("agent_id", &agent.agent_id()),
+        claim("partition", &agent.partition),
+    ]
 }
 
 /// The message of a status answer. Bytes that are no JSON are kept as text, as ServiceRadar's older
@@ -117,22 +108,32 @@ pub fn check_claims(agent: &TenantName, value: &Value) -> Result<(), AnswerFault
 ///
 /// # Errors
 /// It is too large, or names somebody else.
-pub fn status_message(agent: &TenantName, message: &[u8], limit: usize) -> Result<Value, AnswerFault> {
+pub fn status_message(
+    agent: &TenantName,
+    message: &[u8],
+    limit: usize,
+) -> Result<Box<RawValue>, AnswerFault> {
+    let oversized = |bytes| AnswerFault::Oversized { bytes, limit };
     if message.len() > limit {
-        return Err(AnswerFault::Oversized { bytes: message.len(), limit });
+        return Err(oversized(message.len()));
     }
-    if message.is_empty() {
-        return Ok(Value::Null);
-    }
-    let value = serde_json::from_slice(message)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(message).into_owned()));
+    let text = String::from_utf8_lossy(message);
+    let kept = match foreign::check(message, &claims(agent)) {
+        Ok(()) => RawValue::from_string(text.into_owned()),
+        Err(Flaw::Foreign { claim, claimed }) => return Err(foreign_claim(claim, &claimed)),
+        Err(Flaw::NotJson(_)) if message.is_empty() => return Ok(RawValue::NULL.to_owned()),
+        Err(Flaw::NotJson(_)) => to_raw_value(&text),
+    };
+    let kept = kept.map_err(|error| malformed(&error.to_string()))?;
     // Bytes that are no text grow when they are written as JSON.
-    let bytes = value.to_string().len();
-    if bytes > limit {
-        return Err(AnswerFault::Oversized { bytes, limit });
+    if kept.get().len() > limit {
+        return Err(oversized(kept.get().len()));
     }
-    check_claims(agent, &value)?;
-    Ok(value)
+    Ok(kept)
+}
+
+fn foreign_claim(claim: Claim, claimed: &str) -> AnswerFault {
+    AnswerFault::Foreign { field: claim.field, claimed: shown(claimed), expected: claim.expected }
 }
 
 /// The services that an agent lists in the status of itself, `{"services":[{"name","type"}…]}`. An agent
@@ -140,20 +141,30 @@ pub fn status_message(agent: &TenantName, message: &[u8], limit: usize) -> Resul
 ///
 /// # Errors
 /// The list has another form, or is too long.
-pub fn listed_services(own_status: &Value) -> Result<Vec<ServiceKey>, AnswerFault> {
-    let Some(services) = own_status.get("services") else {
+pub fn listed_services(own_status: &RawValue) -> Result<Vec<ServiceKey>, AnswerFault> {
+    if !own_status.get().starts_with('{') {
         return Ok(Vec::new());
-    };
-    let list = services.as_array().ok_or_else(|| malformed("services is not a list"))?;
-    if list.len() > SERVICES_MAXIMUM {
-        return Err(malformed(&format!("{} services, more than {SERVICES_MAXIMUM}", list.len())));
     }
-    list.iter().map(service_key).collect()
+    let own: OwnStatus = serde_json::from_str(own_status.get())
+        .map_err(|error| malformed(&format!("services cannot be read: {error}")))?;
+    if own.services.len() > SERVICES_MAXIMUM {
+        return Err(malformed(&format!("{} services, more than {SERVICES_MAXIMUM}", own.services.len())));
+    }
+    own.services.iter().map(|entry| service(&entry.name, &entry.kind)).collect()
 }
 
-fn service_key(entry: &Value) -> Result<ServiceKey, AnswerFault> {
-    let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
-    service(text("name"), text("type"))
+#[derive(Deserialize)]
+struct OwnStatus {
+    #[serde(default)]
+    services: Vec<ListedService>,
+}
+
+#[derive(Deserialize)]
+struct ListedService {
+    #[serde(default)]
+    name: String,
+    #[serde(rename = "type", default)]
+    kind: String,
 }
 
 /// A service of which an agent speaks.
@@ -171,23 +182,46 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_LENGTH_MAXIMUM && !text.chars().any(char::is_control)
 }
 
-/// The results of a service: a JSON list, in which no entry is somebody else's.
+/// The results of a service: a JSON list, in which no entry is somebody else's, cut into parts of at most
+/// `limit` bytes. A single object is a list of one.
 ///
 /// # Errors
 /// It is no list, or an entry names somebody else.
-pub fn results(agent: &TenantName, data: &[u8]) -> Result<Vec<Value>, AnswerFault> {
+pub fn results(agent: &TenantName, data: &[u8], limit: usize) -> Result<Parts, AnswerFault> {
     if data.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Parts::default());
     }
-    let value: Value =
-        serde_json::from_slice(data).map_err(|error| malformed(&format!("results are not JSON: {error}")))?;
-    let items = match value {
-        Value::Array(items) => items,
-        object @ Value::Object(_) => vec![object],
+    let not_json = |error: serde_json::Error| malformed(&format!("results are not JSON: {error}"));
+    foreign::check(data, &claims(agent)).map_err(|flaw| match flaw {
+        Flaw::Foreign { claim, claimed } => foreign_claim(claim, &claimed),
+        Flaw::NotJson(error) => not_json(error),
+    })?;
+    let mut cutter = Cutter::new(limit);
+    match data.trim_ascii_start().first() {
+        Some(b'[') => serde_json::Deserializer::from_slice(data).deserialize_seq(Items(&mut cutter)),
+        Some(b'{') => serde_json::from_slice(data).and_then(|object| cutter.push(object)),
         _ => return Err(malformed("results are neither a list nor an object")),
-    };
-    items.iter().try_for_each(|item| check_claims(agent, item))?;
-    Ok(items)
+    }
+    .and_then(|()| cutter.finish())
+    .map_err(not_json)
+}
+
+/// Hands on the items of a list, none of which is kept here.
+struct Items<'a>(&'a mut Cutter);
+
+impl<'de> Visitor<'de> for Items<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<&RawValue>()? {
+            self.0.push(item).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
 }
 
 /// A sequence that may be sent back to the agent.
@@ -212,10 +246,15 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn agent() -> TenantName {
         "agent-001.p1.acme.serviceradar".parse().unwrap()
+    }
+
+    fn listed(data: &str) -> Result<Vec<String>, AnswerFault> {
+        let parts = results(&agent(), data.as_bytes(), 1000)?;
+        Ok(parts.lists.iter().map(|list| list.get().to_owned()).collect())
     }
 
     #[test]
@@ -224,7 +263,7 @@ mod tests {
         assert_eq!(check_agent_id(&agent(), ""), Ok(()));
         assert_eq!(check_partition(&agent(), "p1"), Ok(()));
         let own = json!([{"tenant": "acme", "agent_id": "agent-001.p1", "partition": "p1"}, {"n": 1}, 7]);
-        assert_eq!(results(&agent(), own.to_string().as_bytes()).unwrap().len(), 3);
+        assert_eq!(listed(&own.to_string()).unwrap(), [own.to_string()]);
     }
 
     #[test]
@@ -243,18 +282,12 @@ mod tests {
         ] {
             let status = status_message(&agent(), claim.to_string().as_bytes(), 1000);
             assert_eq!(status.unwrap_err().code(), "foreign-claim", "{claim}");
-            let listed = json!([{"tenant": "acme"}, claim]);
-            let results = results(&agent(), listed.to_string().as_bytes());
-            assert_eq!(results.unwrap_err().code(), "foreign-claim", "{claim}");
+            for list in [json!([{"tenant": "acme"}, claim]), json!([{"inside": [claim]}])] {
+                assert_eq!(listed(&list.to_string()).unwrap_err().code(), "foreign-claim", "{list}");
+                let status = status_message(&agent(), list.to_string().as_bytes(), 1000);
+                assert_eq!(status.unwrap_err().code(), "foreign-claim", "{list}");
+            }
         }
-    }
-
-    #[test]
-    fn the_last_of_two_claims_is_judged_and_the_only_one_that_is_kept() {
-        let message = br#"{"tenant":"globex","tenant":"acme"}"#;
-        assert_eq!(status_message(&agent(), message, 1000).unwrap(), json!({"tenant": "acme"}));
-        let message = br#"{"tenant":"acme","tenant":"globex"}"#;
-        assert!(status_message(&agent(), message, 1000).is_err());
     }
 
     #[test]
@@ -265,8 +298,11 @@ mod tests {
 
     #[test]
     fn text_is_kept_and_too_much_is_refused() {
-        assert_eq!(status_message(&agent(), b"all well", 1000).unwrap(), json!("all well"));
-        assert_eq!(status_message(&agent(), b"", 1000).unwrap(), Value::Null);
+        let kept = |message: &[u8]| status_message(&agent(), message, 1000).unwrap().get().to_owned();
+        assert_eq!(kept(b"all well"), "\"all well\"");
+        assert_eq!(kept(b" {\"a\": 1} "), "{\"a\": 1}");
+        assert_eq!(kept(b"{\"a\": 1"), "\"{\\\"a\\\": 1\"");
+        assert_eq!(kept(b""), "null");
         let fault = status_message(&agent(), &[b'x'; 1001], 1000).unwrap_err();
         assert_eq!(fault, AnswerFault::Oversized { bytes: 1001, limit: 1000 });
         let fault = status_message(&agent(), &[b'\\'; 600], 1000).unwrap_err();
@@ -275,11 +311,12 @@ mod tests {
 
     #[test]
     fn services_are_listed_or_refused() {
-        let listed =
-            listed_services(&json!({"services": [{"name": "web", "type": "port", "more": 1}]})).unwrap();
-        assert_eq!(listed, [ServiceKey { name: "web".into(), kind: "port".into() }]);
-        assert_eq!(listed_services(&json!({})).unwrap(), []);
-        assert_eq!(listed_services(&Value::Null).unwrap(), []);
+        let listed = |status: &Value| listed_services(&to_raw_value(status).unwrap());
+        let web = json!({"services": [{"name": "web", "type": "port", "more": 1}], "more": 1});
+        assert_eq!(listed(&web).unwrap(), [ServiceKey { name: "web".into(), kind: "port".into() }]);
+        for none in [json!({}), Value::Null, json!("all well"), json!([1])] {
+            assert_eq!(listed(&none).unwrap(), []);
+        }
         let many: Vec<_> =
             (0..=SERVICES_MAXIMUM).map(|n| json!({"name": n.to_string(), "type": "port"})).collect();
         for bad in [
@@ -290,17 +327,19 @@ mod tests {
             json!({"services": [{"name": "a"}]}),
             json!({ "services": many }),
         ] {
-            assert_eq!(listed_services(&bad).unwrap_err().code(), "malformed-answer", "{bad}");
+            assert_eq!(listed(&bad).unwrap_err().code(), "malformed-answer", "{bad}");
         }
     }
 
     #[test]
     fn results_are_a_list() {
-        assert!(results(&agent(), b"").unwrap().is_empty());
-        assert_eq!(results(&agent(), br#"{"a":1}"#).unwrap(), [json!({"a": 1})]);
-        for bad in [&b"7"[..], b"[1", b"\xff", "[".repeat(1000).as_bytes()] {
-            assert_eq!(results(&agent(), bad).unwrap_err().code(), "malformed-answer");
+        assert_eq!(listed("").unwrap(), [""; 0]);
+        assert_eq!(listed(r#" {"a":1}"#).unwrap(), [r#"[{"a":1}]"#]);
+        assert_eq!(listed(" [1 , 2] ").unwrap(), ["[1,2]"]);
+        for bad in ["7", "[1", "[1]2", &"[".repeat(1000)] {
+            assert_eq!(listed(bad).unwrap_err().code(), "malformed-answer");
         }
+        assert_eq!(results(&agent(), b"\xff", 1000).unwrap_err().code(), "malformed-answer");
         assert!(sequence("9".repeat(300)).is_err());
     }
 }

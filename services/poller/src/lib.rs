@@ -1,10 +1,11 @@
 //! The platform's poller: dials every tenant's agents, publishes and stores what they say, audits each access.
 //!
 //! The way of the data: [`config`] says who is polled and [`anchors`] who is believed; one task per agent
-//! ([`poll`]) dials, asks and has each answer judged ([`answer`]); agents that report by themselves are judged
-//! alike ([`report`]). What is accepted becomes a [`message`] on the tenant's own subject ([`publish`]), kept in
-//! the tenant's own stream ([`streams`]); the administrator reads it through [`admin`] and [`desk`]. [`fleet`]
-//! knows who answers, [`health`] tells it, [`service`] starts and ends it all.
+//! ([`poll`]) dials, asks and has each answer judged ([`answer`], which walks through [`foreign`] JSON and cuts
+//! it into [`parts`]); agents that report by themselves are judged alike ([`report`]). What is accepted becomes a
+//! [`message`] on the tenant's own subject ([`publish`]), kept in the tenant's own stream ([`streams`]); the
+//! administrator reads it through [`admin`] and [`desk`]. [`fleet`] knows who answers, [`health`] tells it,
+//! [`service`] starts and ends it all.
 //!
 //! What the poller does not do: it takes a tenant from nowhere but a verified certificate, it publishes on no
 //! subject that is not made from that tenant, and no agent's silence, flood or lie delays another's poll.
@@ -15,8 +16,10 @@ pub mod answer;
 pub mod config;
 pub mod desk;
 pub mod fleet;
+pub mod foreign;
 pub mod health;
 pub mod message;
+pub mod parts;
 pub mod poll;
 pub mod publish;
 pub mod report;

@@ -3,7 +3,7 @@
 use bulkhead_identity::{AgentId, PlatformName, TenantName, TenantSlug};
 use bulkhead_kit::nats::MAXIMUM_MESSAGE_BYTES;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 /// How much of one message an agent's own words may fill, in bytes; the rest is for the poller's.
@@ -40,7 +40,7 @@ impl Source {
 }
 
 /// One message on `<slug>.pollers.results`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PollerResult {
     /// Whose agent said it, and when.
     #[serde(flatten)]
@@ -55,7 +55,7 @@ pub struct PollerResult {
 }
 
 /// What was learnt of a service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Finding {
     /// Its state, asked by the poller.
@@ -64,8 +64,8 @@ pub enum Finding {
         available: bool,
         /// How long the check took, in nanoseconds.
         response_time_ns: i64,
-        /// What the check found.
-        message: Value,
+        /// What the check found, in the agent's own words.
+        message: Box<RawValue>,
     },
     /// Its state, reported by the agent without being asked.
     Report {
@@ -73,15 +73,15 @@ pub enum Finding {
         available: bool,
         /// How long the check took, in nanoseconds.
         response_time_ns: i64,
-        /// What the check found.
-        message: Value,
+        /// What the check found, in the agent's own words.
+        message: Box<RawValue>,
     },
     /// Its results since the last poll, or a part of them.
     Results {
         /// The agent's sequence after these.
         sequence: String,
         /// The results, in the agent's order.
-        results: Vec<Value>,
+        results: Box<RawValue>,
     },
 }
 
@@ -114,69 +114,27 @@ pub struct HealthEvent {
     pub reason: Option<String>,
 }
 
-/// Cuts results into parts whose JSON is at most `limit` bytes each. A single result that is larger is left
-/// out; the second value counts those.
-#[must_use]
-pub fn in_parts(items: Vec<Value>, limit: usize) -> (Vec<Vec<Value>>, usize) {
-    let mut parts: Vec<Vec<Value>> = Vec::new();
-    let mut room = 0;
-    let mut too_large = 0;
-    for item in items {
-        // One byte for the comma.
-        let size = item.to_string().len() + 1;
-        if size > limit {
-            too_large += 1;
-            continue;
-        }
-        match parts.last_mut() {
-            Some(part) if size <= room => {
-                room -= size;
-                part.push(item);
-            }
-            _ => {
-                room = limit - size;
-                parts.push(vec![item]);
-            }
-        }
-    }
-    (parts, too_large)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn results_are_cut_into_parts_in_order() {
-        let items: Vec<Value> = (10..30).map(|n| json!(n)).collect();
-        let (parts, too_large) = in_parts(items.clone(), 9);
-        assert_eq!(too_large, 0);
-        assert!(parts.iter().all(|part| part.len() <= 3 && !part.is_empty()), "{parts:?}");
-        assert_eq!(parts.concat(), items);
-    }
-
-    #[test]
-    fn a_result_that_fits_nowhere_is_counted() {
-        let (parts, too_large) = in_parts(vec![json!("x".repeat(100)), json!(1)], 50);
-        assert_eq!((parts, too_large), (vec![vec![json!(1)]], 1));
-    }
+    use serde_json::{Value, json};
 
     #[test]
     fn a_message_is_one_flat_object() {
         let agent: TenantName = "agent-001.p1.acme.serviceradar".parse().unwrap();
+        let words = RawValue::from_string(r#"{"a": 1}"#.to_owned()).unwrap();
         let message = PollerResult {
             source: Source::now(&agent, "0af7651916cd43dd8448eb211c80319c"),
             service_name: "web".into(),
             service_type: "port".into(),
-            finding: Finding::Status { available: true, response_time_ns: 5, message: json!({"a": 1}) },
+            finding: Finding::Status { available: true, response_time_ns: 5, message: words },
         };
-        let value = serde_json::to_value(&message).unwrap();
+        let value: Value = serde_json::from_slice(&serde_json::to_vec(&message).unwrap()).unwrap();
         assert_eq!(value["tenant"], "acme");
         assert_eq!(value["agent_id"], "agent-001.p1");
         assert_eq!(value["poller_id"], "poller.serviceradar");
         assert_eq!(value["kind"], "status");
         assert_eq!(value["response_time_ns"], 5);
-        assert_eq!(serde_json::from_value::<PollerResult>(value).unwrap(), message);
+        assert_eq!(value["message"], json!({"a": 1}));
     }
 }

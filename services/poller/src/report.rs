@@ -8,6 +8,7 @@ use bulkhead_kit::access::Caller;
 use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_wire::poller_service_server::PollerService;
 use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, PollerStatusResponse, ServiceStatus};
+use serde_json::value::RawValue;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::answer::{self, AnswerFault};
@@ -16,6 +17,8 @@ use crate::publish::Publisher;
 
 /// More services than this in one report are an attack on the poller.
 const SERVICES_MAXIMUM: usize = 256;
+/// How much one report may say of its services, in bytes, in however many chunks it comes.
+const REPORT_MAXIMUM_BYTES: usize = 1024 * 1024;
 /// The largest message that is decoded, in bytes.
 pub const DECODED_MAXIMUM_BYTES: usize = 1024 * 1024;
 
@@ -44,11 +47,18 @@ struct Report<'a> {
     agent: &'a TenantName,
     source: Source,
     results: Vec<PollerResult>,
+    /// How much `results` hold of the agent's own words.
+    bytes: usize,
 }
 
 impl<'a> Report<'a> {
     fn new(agent: &'a TenantName, caller: &Caller) -> Self {
-        Self { agent, source: Source::now(agent, &caller.trace_id.to_string()), results: Vec::new() }
+        Self {
+            agent,
+            source: Source::now(agent, &caller.trace_id.to_string()),
+            results: Vec::new(),
+            bytes: 0,
+        }
     }
 
     fn take(&mut self, origin: &Origin<'_>, services: Vec<ServiceStatus>) -> Result<(), AnswerFault> {
@@ -59,13 +69,18 @@ impl<'a> Report<'a> {
             return Err(AnswerFault::Malformed(format!("{count} services, more than {SERVICES_MAXIMUM}")));
         }
         for service in services {
-            let result = self.result(service)?;
+            let message = answer::status_message(self.agent, &service.message, CONTENT_MAXIMUM_BYTES)?;
+            self.bytes += message.get().len();
+            if self.bytes > REPORT_MAXIMUM_BYTES {
+                return Err(AnswerFault::Oversized { bytes: self.bytes, limit: REPORT_MAXIMUM_BYTES });
+            }
+            let result = self.result(service, message)?;
             self.results.push(result);
         }
         Ok(())
     }
 
-    fn result(&self, service: ServiceStatus) -> Result<PollerResult, AnswerFault> {
+    fn result(&self, service: ServiceStatus, message: Box<RawValue>) -> Result<PollerResult, AnswerFault> {
         answer::check_agent_id(self.agent, &service.agent_id)?;
         answer::check_partition(self.agent, &service.partition)?;
         let key = answer::service(&service.service_name, &service.service_type)?;
@@ -76,7 +91,7 @@ impl<'a> Report<'a> {
             finding: Finding::Report {
                 available: service.available,
                 response_time_ns: service.response_time,
-                message: answer::status_message(self.agent, &service.message, CONTENT_MAXIMUM_BYTES)?,
+                message,
             },
         })
     }

@@ -13,6 +13,7 @@ use bulkhead_kit::tls::{Dialer, Limits, Listener};
 use bulkhead_wire::POLLER_SERVICE;
 use bulkhead_wire::poller_service_server::PollerServiceServer;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -128,9 +129,11 @@ impl Poller {
         for tenant in &self.config.tenants {
             let Some(trust) = self.anchors.tenants.get(&tenant.slug) else { continue };
             let dialer = Dialer::new(self.credential.clone(), trust.clone(), DIAL_LIMIT);
+            let large_results = Arc::new(Semaphore::new(1));
             for agent in &tenant.agents {
                 let target = Target::from(agent.clone());
-                let worker = Worker::new(target, dialer.clone(), publisher.clone(), fleet.clone());
+                let (dialer, publisher, fleet) = (dialer.clone(), publisher.clone(), fleet.clone());
+                let worker = Worker::new(target, dialer, publisher, fleet, large_results.clone());
                 tasks.spawn(worker.run(self.config.interval(), shutdown.clone()));
             }
         }

@@ -104,6 +104,7 @@ async fn a_report_in_somebody_else_s_name_is_refused_and_recorded() {
         report(vec![ServiceStatus { agent_id: "agent-002.p1".into(), ..service("web") }]),
         report(vec![ServiceStatus { partition: "p2".into(), ..service("web") }]),
         report(vec![ServiceStatus { message: b"{\"tenant\":\"globex\"}".to_vec(), ..service("web") }]),
+        report(vec![ServiceStatus { message: b"[{\"tenant\":\"globex\"}]".to_vec(), ..service("web") }]),
     ];
     for request in spoofed {
         let refusals = lines.refusals().len();
@@ -138,12 +139,16 @@ async fn a_stream_of_chunks_is_judged_like_a_report() {
     let mut client = PollerServiceClient::new(dial_as(&forge, &poller, &agent_of("acme")).await);
     let foreign = PollerStatusChunk { agent_id: "agent-002.p1".into(), ..chunk(1, 2, vec![]) };
     let many = || vec![service("web"); 200];
+    // Each is as large as a message may be.
+    let large =
+        |index| chunk(index, 8, vec![ServiceStatus { message: vec![b'x'; 180 * 1024], ..service("web") }]);
     let cases = [
         (vec![chunk(0, 2, vec![service("web")]), foreign], "foreign-claim"),
         (vec![chunk(1, 2, vec![])], "malformed-answer"),
         (vec![chunk(0, 3, vec![]), chunk(2, 3, vec![])], "malformed-answer"),
         (vec![chunk(0, 2, vec![])], "malformed-answer"),
         (vec![chunk(0, 2, many()), chunk(1, 2, many())], "malformed-answer"),
+        ((0..8).map(large).collect(), "oversized-answer"),
         (vec![], "malformed-answer"),
     ];
     for (chunks, reason) in cases {

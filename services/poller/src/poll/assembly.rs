@@ -5,8 +5,8 @@ use bulkhead_wire::ResultsChunk;
 
 use crate::answer::AnswerFault;
 
-/// The largest whole that is put together, in bytes.
-pub(super) const RESULTS_MAXIMUM_BYTES: usize = 16 * 1024 * 1024;
+/// The largest whole that is put together, in bytes: as much as a tenant's buffer holds.
+pub(super) const RESULTS_MAXIMUM_BYTES: usize = 4 * 1024 * 1024;
 /// More chunks than this are an endless stream.
 const CHUNKS_MAXIMUM: i32 = 4096;
 

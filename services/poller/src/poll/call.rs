@@ -9,8 +9,9 @@ use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_kit::tls::Connection;
 use bulkhead_kit::trace::{TRACEPARENT, TraceId};
 use bulkhead_wire::agent_service_client::AgentServiceClient;
-use bulkhead_wire::{ResultsRequest, StatusRequest};
-use serde_json::Value;
+use bulkhead_wire::{ResultsRequest, ResultsResponse, StatusRequest, StatusResponse};
+use serde_json::value::RawValue;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
@@ -19,13 +20,17 @@ use tonic::{Code, Request, Response, Status};
 use super::assembly::{Assembled, Assembly};
 use crate::answer::{self, AnswerFault, ServiceKey};
 use crate::message::CONTENT_MAXIMUM_BYTES;
+use crate::parts::Parts;
 
 /// How long an agent may take to answer one call.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(2);
 /// How long an agent may take to stream its results.
 pub(super) const STREAM_LIMIT: Duration = Duration::from_secs(5);
-/// The largest message that is decoded, in bytes.
-const DECODED_MAXIMUM_BYTES: usize = 4 * 1024 * 1024;
+/// The largest message that is decoded, in bytes. Larger results come in chunks.
+const DECODED_MAXIMUM_BYTES: usize = 1024 * 1024;
+/// Results of more bytes than this are judged on a thread of their own: on one processor, every other tenant's
+/// poll would wait meanwhile.
+const LARGE_BYTES: usize = 64 * 1024;
 
 const GET_STATUS: &str = "/monitoring.AgentService/GetStatus";
 const GET_RESULTS: &str = "/monitoring.AgentService/GetResults";
@@ -95,22 +100,32 @@ pub(super) struct ServiceState {
     pub(super) available: bool,
     /// How long the check took, in nanoseconds.
     pub(super) response_time_ns: i64,
-    /// What the check found.
-    pub(super) message: Value,
+    /// What the check found, in the agent's own words.
+    pub(super) message: Box<RawValue>,
 }
 
 /// What is new of a service, judged.
 #[derive(Debug)]
 pub(super) struct News {
-    /// The results, in the agent's order.
-    pub(super) results: Vec<Value>,
+    /// The results, in the agent's order, in parts that fit into a message.
+    pub(super) results: Parts,
     /// What to ask from the next time.
     pub(super) sequence: String,
 }
 
 impl News {
-    fn judge(agent: &TenantName, data: &[u8], sequence: String) -> Result<Self, AnswerFault> {
-        Ok(Self { results: answer::results(agent, data)?, sequence: answer::sequence(sequence)? })
+    async fn judge(agent: &TenantName, data: Vec<u8>, sequence: String) -> Result<Self, AnswerFault> {
+        let sequence = answer::sequence(sequence)?;
+        let results = if data.len() <= LARGE_BYTES {
+            answer::results(agent, &data, CONTENT_MAXIMUM_BYTES)?
+        } else {
+            let agent = agent.clone();
+            let judging = spawn_blocking(move || answer::results(&agent, &data, CONTENT_MAXIMUM_BYTES));
+            judging
+                .await
+                .map_err(|error| AnswerFault::Malformed(format!("results cannot be judged: {error}")))??
+        };
+        Ok(Self { results, sequence })
     }
 }
 
@@ -145,14 +160,15 @@ impl<'a> Caller<'a> {
             port: 0,
         });
         let answer = within(CALL_LIMIT, self.client.get_status(request)).await;
-        self.judged(GET_STATUS, answer, |agent, answer| {
-            answer::check_agent_id(agent, &answer.agent_id)?;
+        let judging = async |answer: StatusResponse| {
+            answer::check_agent_id(self.agent, &answer.agent_id)?;
             Ok(ServiceState {
                 available: answer.available,
                 response_time_ns: answer.response_time,
-                message: answer::status_message(agent, &answer.message, CONTENT_MAXIMUM_BYTES)?,
+                message: answer::status_message(self.agent, &answer.message, CONTENT_MAXIMUM_BYTES)?,
             })
-        })
+        };
+        self.judged(GET_STATUS, answer, judging).await
     }
 
     /// The results of one service since `last_sequence`.
@@ -163,11 +179,12 @@ impl<'a> Caller<'a> {
     ) -> Result<News, CallFault> {
         let request = self.request(self.results_request(service, last_sequence));
         let answer = within(CALL_LIMIT, self.client.get_results(request)).await;
-        self.judged(GET_RESULTS, answer, |agent, answer| {
-            answer::check_agent_id(agent, &answer.agent_id)?;
+        let judging = async |answer: ResultsResponse| {
+            answer::check_agent_id(self.agent, &answer.agent_id)?;
             let data = if answer.has_new_data { answer.data } else { Vec::new() };
-            News::judge(agent, &data, answer.current_sequence)
-        })
+            News::judge(self.agent, data, answer.current_sequence).await
+        };
+        self.judged(GET_RESULTS, answer, judging).await
     }
 
     /// The same in chunks, for results that do not fit into one message.
@@ -179,7 +196,8 @@ impl<'a> Caller<'a> {
         let request = self.request(self.results_request(service, last_sequence));
         let assembled = timeout(STREAM_LIMIT, self.assemble(request)).await;
         let answer = assembled.unwrap_or(Err(CallFault::NoAnswer(STREAM_LIMIT)));
-        self.judged(STREAM_RESULTS, answer, |agent, whole| News::judge(agent, &whole.data, whole.sequence))
+        let judging = async |whole: Assembled| News::judge(self.agent, whole.data, whole.sequence).await;
+        self.judged(STREAM_RESULTS, answer, judging).await
     }
 
     async fn assemble(&mut self, request: Request<ResultsRequest>) -> Result<Assembled, CallFault> {
@@ -221,13 +239,16 @@ impl<'a> Caller<'a> {
     }
 
     /// Judges the content of an answer, and records for the audit how the call ended.
-    fn judged<T, U>(
+    async fn judged<T, U>(
         &self,
         method: &'static str,
         answer: Result<T, CallFault>,
-        judge: impl FnOnce(&TenantName, T) -> Result<U, AnswerFault>,
+        judge: impl AsyncFnOnce(T) -> Result<U, AnswerFault>,
     ) -> Result<U, CallFault> {
-        let judged = answer.and_then(|answer| Ok(judge(self.agent, answer)?));
+        let judged = match answer {
+            Ok(answer) => judge(answer).await.map_err(CallFault::from),
+            Err(fault) => Err(fault),
+        };
         match &judged {
             Ok(_) => self.write(Record::accepted(Layer::Grpc), method),
             // Nobody refused anything: the first is asked again in chunks, the others are no judgement.

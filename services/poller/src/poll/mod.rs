@@ -4,6 +4,7 @@ mod assembly;
 mod call;
 mod round;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bulkhead_identity::{PeerName, TenantName};
@@ -11,6 +12,7 @@ use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_kit::config::HostPort;
 use bulkhead_kit::tls::{Connection, DialError, DialProblem, Dialer};
 use bulkhead_kit::trace::TraceId;
+use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +20,7 @@ use crate::config::{AgentConfig, CheckConfig};
 use crate::fleet::Fleet;
 use crate::message::{HealthEvent, Source};
 use crate::publish::Publisher;
-use call::CallFault;
+use call::{CallFault, Caller};
 use round::{Round, Sequences};
 
 /// How long an agent may take to be connected to, handshake included.
@@ -91,12 +93,22 @@ pub struct Worker {
     /// Since when nobody listens at the agent's address.
     missing_since: Option<Instant>,
     sequences: Sequences,
+    /// One place for all agents of the tenant: large results are taken one after the other, so that what a
+    /// tenant makes the poller hold does not grow with its agents.
+    large_results: Arc<Semaphore>,
 }
 
 impl Worker {
-    /// A worker for `target`; `dialer` believes the CA of the target's tenant only.
+    /// A worker for `target`; `dialer` believes the CA of the target's tenant only, and `large_results` is that
+    /// tenant's.
     #[must_use]
-    pub fn new(target: Target, dialer: Dialer, publisher: Publisher, fleet: Fleet) -> Self {
+    pub fn new(
+        target: Target,
+        dialer: Dialer,
+        publisher: Publisher,
+        fleet: Fleet,
+        large_results: Arc<Semaphore>,
+    ) -> Self {
         Self {
             target,
             dialer,
@@ -105,6 +117,7 @@ impl Worker {
             connection: None,
             missing_since: None,
             sequences: Sequences::new(),
+            large_results,
         }
     }
 
@@ -185,7 +198,14 @@ impl Worker {
     }
 
     async fn round(&mut self, connection: &Connection, trace: TraceId) -> Result<(), CallFault> {
-        let round = Round::new(&self.target, connection, &self.publisher, &mut self.sequences, trace);
+        let round = Round {
+            target: &self.target,
+            caller: Caller::new(&self.target.name, connection, trace),
+            publisher: &self.publisher,
+            sequences: &mut self.sequences,
+            large_results: &self.large_results,
+            trace,
+        };
         timeout(ROUND_LIMIT, round.run()).await.unwrap_or(Err(CallFault::NoAnswer(ROUND_LIMIT)))
     }
 

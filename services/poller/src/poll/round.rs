@@ -2,39 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bulkhead_kit::tls::Connection;
 use bulkhead_kit::trace::TraceId;
+use tokio::sync::Semaphore;
 
 use super::Target;
 use super::call::{CallFault, Caller};
 use crate::answer::{self, ServiceKey};
-use crate::message::{CONTENT_MAXIMUM_BYTES, Finding, PollerResult, Source, in_parts};
+use crate::message::{Finding, PollerResult, Source};
 use crate::publish::Publisher;
 
 /// What is remembered of an agent between rounds: the last sequence of each service.
 pub(super) type Sequences = BTreeMap<ServiceKey, String>;
 
-/// One round.
+/// One round, as part of the trace `trace`.
 pub(super) struct Round<'a> {
-    target: &'a Target,
-    caller: Caller<'a>,
-    publisher: &'a Publisher,
-    sequences: &'a mut Sequences,
-    trace: TraceId,
+    pub(super) target: &'a Target,
+    pub(super) caller: Caller<'a>,
+    pub(super) publisher: &'a Publisher,
+    pub(super) sequences: &'a mut Sequences,
+    pub(super) large_results: &'a Semaphore,
+    pub(super) trace: TraceId,
 }
 
-impl<'a> Round<'a> {
-    /// A round over `connection`, as part of the trace `trace`.
-    pub(super) fn new(
-        target: &'a Target,
-        connection: &Connection,
-        publisher: &'a Publisher,
-        sequences: &'a mut Sequences,
-        trace: TraceId,
-    ) -> Self {
-        Self { target, caller: Caller::new(&target.name, connection, trace), publisher, sequences, trace }
-    }
-
+impl Round<'_> {
     /// Asks for everything once.
     ///
     /// # Errors
@@ -84,17 +74,21 @@ impl<'a> Round<'a> {
     async fn results(&mut self, service: &ServiceKey) -> Result<(), CallFault> {
         let last = self.sequences.get(service).cloned().unwrap_or_default();
         let news = match self.caller.results(service, &last).await {
-            Err(CallFault::TooLarge) => self.caller.streamed_results(service, &last).await?,
+            Err(CallFault::TooLarge) => {
+                // The semaphore is never closed.
+                let _place = self.large_results.acquire().await;
+                self.caller.streamed_results(service, &last).await?
+            }
             other => other?,
         };
-        let (parts, too_large) = in_parts(news.results, CONTENT_MAXIMUM_BYTES);
-        if too_large > 0 {
+        if news.results.too_large > 0 {
             tracing::warn!(
-                tenant = %self.target.name.tenant, agent = %self.target.name, service = service.name, too_large,
+                tenant = %self.target.name.tenant, agent = %self.target.name, service = service.name,
+                too_large = news.results.too_large,
                 "results are larger than a message may be and were dropped"
             );
         }
-        for results in parts {
+        for results in news.results.lists {
             self.publish(service, Finding::Results { sequence: news.sequence.clone(), results })?;
         }
         self.sequences.insert(service.clone(), news.sequence);

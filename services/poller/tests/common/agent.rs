@@ -38,6 +38,8 @@ pub enum Behaviour {
     OversizedMessage,
     EndlessChunks,
     EndlessBytes,
+    /// Its results are small as text and eighty times as large as values.
+    Swells,
     /// Its stream has no chunk, and no end.
     SilentStream,
     RefusesTheCall,
@@ -131,6 +133,11 @@ impl TestAgent {
     }
 
     fn results_after(&self, last_sequence: &str) -> (Vec<u8>, String) {
+        if self.behaviour == Behaviour::Swells {
+            // Nearly as much as the poller ever takes, and new each time.
+            let sequence = if last_sequence == "1" { "2" } else { "1" };
+            return (format!("[{}0]", "{\"\":0},".repeat(590_000)).into_bytes(), sequence.to_owned());
+        }
         let last: u64 = last_sequence.parse().unwrap_or_default();
         let released = *self.released.lock().unwrap();
         let tenant = if self.behaviour == Behaviour::ForeignTenantInResults { "globex2" } else { &self.slug };
@@ -240,9 +247,10 @@ impl AgentService for TestAgent {
             Behaviour::EndlessBytes => Box::pin(endless(vec![b' '; 1024 * 1024])),
             Behaviour::SilentStream => Box::pin(tokio_stream::pending()),
             _ => {
-                let middle = data.len() / 2;
-                let parts = [chunk(0, 2, &data[..middle]), chunk(1, 2, &data[middle..])];
-                Box::pin(tokio_stream::iter(parts.map(Ok)))
+                let parts: Vec<_> = data.chunks(data.len().div_ceil(8).max(1)).collect();
+                let total = i32::try_from(parts.len()).unwrap();
+                let chunks: Vec<_> = (0..).zip(parts).map(|(n, part)| Ok(chunk(n, total, part))).collect();
+                Box::pin(tokio_stream::iter(chunks))
             }
         }))
     }
