@@ -29,7 +29,7 @@ fn write_config(forge: &Forge, agents: &[(&str, &TestAgent)]) -> std::path::Path
     // NATS is away: what was taken is kept.
     let text = format!(
         "identity: {{ certificate: {:?}, key: {:?} }}\ntrust: {{ root: {:?}, platform: [{:?}] }}\n\
-         listen: 127.0.0.1:0\nnats: {{ address: \"127.0.0.1:1\", buffer_messages: 10 }}\n\
+         listen: 127.0.0.1:0\nnats: {{ address: \"127.0.0.1:1\", buffer_messages: 1000 }}\n\
          interval_ms: 20\ntenants:\n{tenants}",
         files.certificate, files.key, trust.root, trust.platform[0],
     );
@@ -64,14 +64,14 @@ impl Drop for Program {
 }
 
 #[tokio::test]
-async fn results_that_swell_take_no_more_memory_than_their_text() {
+async fn results_that_swell_take_no_more_memory_than_a_buffer_of_their_text() {
     let forge = forge();
     let hostile = TestAgent::start(&forge, "globex", Behaviour::Swells).await;
     let honest = TestAgent::start(&forge, "acme", Behaviour::Honest).await;
     let program = Program::start(&write_config(&forge, &[("globex", &hostile), ("acme", &honest)]));
-    eventually("rounds of swelling results", async || {
+    eventually("a whole round of swelling results", async || {
         let rounds = hostile.seen().rounds;
-        if rounds > 3 { Ok(()) } else { Err(format!("{rounds} rounds, {} MB", program.peak_mb())) }
+        if rounds > 1 { Ok(()) } else { Err(format!("{rounds} rounds, {} MB", program.peak_mb())) }
     })
     .await;
     let before = honest.seen().rounds;

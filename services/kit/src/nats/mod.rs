@@ -6,4 +6,4 @@ mod link;
 mod outbox;
 
 pub use link::{Link, LinkError};
-pub use outbox::{MAXIMUM_MESSAGE_BYTES, Outbox, OutboxStatus};
+pub use outbox::{BUFFER_MAXIMUM_BYTES, MAXIMUM_MESSAGE_BYTES, Outbox, OutboxStatus};

@@ -3,8 +3,8 @@
 //! A message stays in the buffer until the server has answered a barrier that was published after it on
 //! the same connection, so a message that was written into a dying socket is sent again. Delivery is
 //! therefore *at least once* and in order; each message carries a `Nats-Msg-Id`, by which a JetStream
-//! stream removes the repetitions. When the buffer is full the oldest message makes room and is counted:
-//! after a long outage the newest data are the ones worth having.
+//! stream removes the repetitions. When the buffer is full, in messages or in bytes, the oldest message makes
+//! room and is counted: after a long outage the newest data are the ones worth having.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +23,9 @@ use super::Link;
 /// The largest payload, in bytes: below the 256 KiB that a tenant's account allows. A larger message would
 /// make the server cut the connection, and would be sent again for ever.
 pub const MAXIMUM_MESSAGE_BYTES: usize = 200 * 1024;
+/// How many bytes of messages are kept, however few messages they are: what somebody else's words fill must not
+/// grow with their size. That is twenty of the largest messages, and thousands of usual ones.
+pub const BUFFER_MAXIMUM_BYTES: usize = 4 * 1024 * 1024;
 /// How many messages share one barrier.
 const BATCH_MESSAGES: usize = 64;
 /// How many bytes share one barrier, unless a single message is larger. The client takes so much in one go;
@@ -52,7 +55,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox of `capacity` messages (at least one) that sends through `link` for as long as the
+    /// An outbox of `capacity` messages (at least one) and [`BUFFER_MAXIMUM_BYTES`] that sends through `link` for as long as the
     /// runtime lives.
     #[must_use]
     pub fn start(link: &Link, capacity: usize) -> Self {
@@ -90,7 +93,7 @@ impl Outbox {
                 limit_bytes = MAXIMUM_MESSAGE_BYTES, "message is too large for NATS and was dropped"
             );
         } else if buffer.push(subject.to_string(), payload) {
-            tracing::debug!(tenant = %subject.tenant, "outbox is full, the oldest message was dropped");
+            tracing::debug!(tenant = %subject.tenant, "outbox is full, the oldest messages were dropped");
         }
         self.status.send_replace(buffer.status());
     }
@@ -219,6 +222,8 @@ struct Message {
 struct Buffer {
     capacity: usize,
     messages: VecDeque<Message>,
+    /// How much the messages hold.
+    bytes: usize,
     next_index: u64,
     confirmed: u64,
     dropped: u64,
@@ -226,19 +231,29 @@ struct Buffer {
 
 impl Buffer {
     fn new(capacity: usize) -> Self {
-        Self { capacity, messages: VecDeque::new(), next_index: 0, confirmed: 0, dropped: 0 }
+        Self { capacity, messages: VecDeque::new(), bytes: 0, next_index: 0, confirmed: 0, dropped: 0 }
     }
 
-    /// Whether the oldest message had to make room.
+    /// Whether older messages had to make room.
     fn push(&mut self, subject: String, payload: Bytes) -> bool {
-        let full = self.messages.len() >= self.capacity;
-        if full {
-            self.messages.pop_front();
+        let before = self.dropped;
+        while self.messages.len() >= self.capacity || self.bytes + payload.len() > BUFFER_MAXIMUM_BYTES {
+            if self.take().is_none() {
+                break;
+            }
             self.dropped += 1;
         }
+        self.bytes += payload.len();
         self.messages.push_back(Message { index: self.next_index, subject, payload });
         self.next_index += 1;
-        full
+        self.dropped > before
+    }
+
+    /// Takes the oldest message out.
+    fn take(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.payload.len();
+        Some(message)
     }
 
     fn front(&self, count: usize) -> Vec<Message> {
@@ -254,7 +269,7 @@ impl Buffer {
     /// Removes everything up to the message `last`, except what was dropped while it was on its way.
     fn confirm(&mut self, last: u64) {
         while self.messages.front().is_some_and(|message| message.index <= last) {
-            self.messages.pop_front();
+            self.take();
             self.confirmed += 1;
         }
     }
@@ -292,6 +307,24 @@ mod tests {
         let outbox = filled(3, 5);
         assert_eq!(payloads(&outbox), ["2", "3", "4"]);
         assert_eq!(outbox.status().dropped, 2);
+    }
+
+    #[test]
+    fn beyond_the_bound_in_bytes_the_oldest_go_as_well() {
+        let outbox = filled(1000, 3);
+        let large = vec![b'x'; MAXIMUM_MESSAGE_BYTES];
+        let fit = BUFFER_MAXIMUM_BYTES / large.len();
+        for _ in 0..fit {
+            outbox.push(&"acme.agents.status".parse().unwrap(), large.clone());
+        }
+        // Three small ones still had room beside the large ones.
+        assert_eq!(outbox.status(), OutboxStatus { pending: fit + 3, confirmed: 0, dropped: 0 });
+        outbox.push(&"acme.agents.status".parse().unwrap(), large.clone());
+        assert_eq!(outbox.status(), OutboxStatus { pending: fit, confirmed: 0, dropped: 4 });
+        let last = outbox.buffer().front(usize::MAX)[0].index;
+        outbox.buffer().confirm(last);
+        outbox.push(&"acme.agents.status".parse().unwrap(), large);
+        assert_eq!(outbox.status(), OutboxStatus { pending: fit, confirmed: 1, dropped: 4 });
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Puts the chunks of a `StreamResults` answer together, within bounds: a stream may be endless, may send
 //! empty chunks for ever, and may lie about their order.
 
+use bulkhead_kit::nats::BUFFER_MAXIMUM_BYTES;
 use bulkhead_wire::ResultsChunk;
 
 use crate::answer::AnswerFault;
 
 /// The largest whole that is put together, in bytes: as much as a tenant's buffer holds.
-pub(super) const RESULTS_MAXIMUM_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const RESULTS_MAXIMUM_BYTES: usize = BUFFER_MAXIMUM_BYTES;
 /// More chunks than this are an endless stream.
 const CHUNKS_MAXIMUM: i32 = 4096;
 
