@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bulkhead_kit::test_support::eventually;
 use bulkhead_wire::agent_service_client::AgentServiceClient;
@@ -100,6 +101,25 @@ async fn a_check_that_the_poller_describes_is_made() {
     }
     let status = poller.get_status(request("sweep", "127.0.0.1", 0)).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
+}
+
+/// The poller gives up after two seconds: an answer that came then would be no answer of the agent's.
+#[tokio::test]
+async fn a_check_of_what_does_not_answer_is_answered_in_time() {
+    let setup = Setup::alone();
+    let agent = AgentProcess::start(&setup.config(AGENT, "")).await;
+    let mut poller = poller_of(&setup, &agent).await;
+    // Connections wait in its queue, and nothing on them is ever read.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let request = StatusRequest {
+        service_type: "grpc".to_owned(),
+        details: silent.local_addr().unwrap().to_string(),
+        ..ask("silent")
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(2), poller.get_status(request)).await;
+    let answer = answer.expect("no answer within two seconds").unwrap().into_inner();
+    let message = String::from_utf8_lossy(&answer.message);
+    assert!(!answer.available && message.contains("no answer within"), "{message}");
 }
 
 #[tokio::test]

@@ -85,6 +85,33 @@ async fn a_service_that_the_agent_does_not_know_costs_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_check_that_is_not_answered_says_nothing_about_the_agent() {
+    let lines = Lines::capture(POLLER, "platform");
+    let forge = forge();
+    let agent = TestAgent::start(&forge, "acme", Behaviour::ChecksABlackHole).await;
+    let mut config = config(&forge, nobody().await, &[("acme", agent.address)]);
+    let check = |name: &str| CheckConfig { name: name.into(), kind: "port".into(), details: "a:1".into() };
+    config.tenants[0].agents[0].checks = vec![check("black-hole"), check("behind-it")];
+    let poller = Running::start(config).await;
+    eventually("the check behind it, and a second round", async || {
+        let services = agent.seen().services;
+        let found: Vec<_> = services.iter().map(|(name, _)| name.as_str()).collect();
+        if found.starts_with(&["", "web", "black-hole", "behind-it", ""]) {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    })
+    .await;
+    assert!(lines.refusals().is_empty(), "{:#?}", lines.refusals());
+    let all = lines.all();
+    let warned = all.iter().filter(|line| line["level"] == "WARN" && line["agent"] == agent_of("acme"));
+    let messages: Vec<_> = warned.map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(messages, ["service was not polled"]);
+    poller.end().await;
+}
+
+#[tokio::test]
 async fn an_agent_that_restarts_is_verified_anew_and_polled_on() {
     let lines = Lines::capture(POLLER, "platform");
     let forge = forge();

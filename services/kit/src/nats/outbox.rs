@@ -55,8 +55,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox of `capacity` messages (at least one) and [`BUFFER_MAXIMUM_BYTES`] that sends through `link` for as long as the
-    /// runtime lives.
+    /// An outbox of `capacity` messages (at least one), and of at most [`BUFFER_MAXIMUM_BYTES`], that sends
+    /// through `link` for as long as the runtime lives.
     #[must_use]
     pub fn start(link: &Link, capacity: usize) -> Self {
         Self::start_prepared(link, capacity, || std::future::ready(true))

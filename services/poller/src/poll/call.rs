@@ -24,6 +24,8 @@ use crate::parts::Parts;
 
 /// How long an agent may take to answer one call.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(2);
+/// How long an agent may take to make a check that it is asked to make: more than it gives the check itself.
+pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(3);
 /// How long an agent may take to stream its results.
 pub(super) const STREAM_LIMIT: Duration = Duration::from_secs(5);
 /// The largest message that is decoded, in bytes. Larger results come in chunks.
@@ -51,6 +53,10 @@ pub(super) enum CallFault {
     /// The agent has not made this check yet.
     #[error("the check has not been made yet")]
     NotYet,
+    /// A check that the agent was asked to make was not answered in time. It may be what is checked that does
+    /// not answer, so this says nothing about the agent.
+    #[error("the check was not answered within {} ms", .0.as_millis())]
+    CheckUnanswered(Duration),
     /// The agent does not know this service or method; others may well be fine.
     #[error("the agent declined: {0}")]
     Declined(String),
@@ -71,6 +77,7 @@ impl CallFault {
             Self::NoAnswer(_) => "no-answer",
             Self::RefusedByAgent(_) => "refused-by-agent",
             Self::NotYet => "not-yet",
+            Self::CheckUnanswered(_) => "check-unanswered",
             Self::Declined(_) => "declined-by-agent",
             Self::TooLarge => "oversized-answer",
             Self::Lost(_) => "connection-lost",
@@ -159,7 +166,15 @@ impl<'a> Caller<'a> {
             details: details.to_owned(),
             port: 0,
         });
-        let answer = within(CALL_LIMIT, self.client.get_status(request)).await;
+        let call = self.client.get_status(request);
+        let answer = if details.is_empty() {
+            within(CALL_LIMIT, call).await
+        } else {
+            within(CHECK_LIMIT, call).await.map_err(|fault| match fault {
+                CallFault::NoAnswer(limit) => CallFault::CheckUnanswered(limit),
+                other => other,
+            })
+        };
         let judging = async |answer: StatusResponse| {
             answer::check_agent_id(self.agent, &answer.agent_id)?;
             Ok(ServiceState {
@@ -253,7 +268,12 @@ impl<'a> Caller<'a> {
             Ok(_) => self.write(Record::accepted(Layer::Grpc), method),
             // Nobody refused anything: the first is asked again in chunks, the others are no judgement.
             Err(CallFault::TooLarge) if method == GET_RESULTS => {}
-            Err(CallFault::Lost(_) | CallFault::NotYet | CallFault::Declined(_)) => {}
+            Err(
+                CallFault::Lost(_)
+                | CallFault::NotYet
+                | CallFault::CheckUnanswered(_)
+                | CallFault::Declined(_),
+            ) => {}
             Err(fault) => self.write(Record::refused(Layer::Grpc, fault.code()).detail(fault), method),
         }
         judged

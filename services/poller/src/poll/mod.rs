@@ -20,7 +20,7 @@ use crate::config::{AgentConfig, CheckConfig};
 use crate::fleet::Fleet;
 use crate::message::{HealthEvent, Source};
 use crate::publish::Publisher;
-use call::{CallFault, Caller};
+use call::{CHECK_LIMIT, CallFault, Caller};
 use round::{Round, Sequences};
 
 /// How long an agent may take to be connected to, handshake included.
@@ -33,7 +33,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const LOOK_AGAIN_PER_MISSING: Duration = Duration::from_millis(5);
 /// How long an agent is looked for that often. After it, once each interval.
 const LOOK_AGAIN_LIMIT: Duration = Duration::from_secs(10);
-/// How long a whole round may take, however many services an agent claims to have.
+/// How long a whole round may take, however many services an agent claims to have. Checks that the poller asks
+/// for by itself have time of their own.
 const ROUND_LIMIT: Duration = Duration::from_secs(30);
 /// How old a connection may become: after it the agent is verified anew, so a revoked one is cut. Less than
 /// the age at which agents end it themselves.
@@ -206,7 +207,9 @@ impl Worker {
             large_results: &self.large_results,
             trace,
         };
-        timeout(ROUND_LIMIT, round.run()).await.unwrap_or(Err(CallFault::NoAnswer(ROUND_LIMIT)))
+        let checks = u32::try_from(self.target.checks.len()).unwrap_or(u32::MAX);
+        let limit = ROUND_LIMIT.saturating_add(CHECK_LIMIT.saturating_mul(checks));
+        timeout(limit, round.run()).await.unwrap_or(Err(CallFault::NoAnswer(limit)))
     }
 
     async fn dial(&self, trace: TraceId) -> Result<Connection, DialError> {

@@ -106,13 +106,13 @@ impl Round<'_> {
     }
 }
 
-/// One service that the agent does not know, or has not checked yet, says nothing about its others.
+/// One service that the agent does not know, has not checked yet, or waits for, says nothing about its others.
 fn forgive(result: Result<(), CallFault>, target: &Target, service: &ServiceKey) -> Result<(), CallFault> {
     match result {
         Err(CallFault::NotYet) => Ok(()),
-        Err(CallFault::Declined(reason)) => {
+        Err(reason @ (CallFault::Declined(_) | CallFault::CheckUnanswered(_))) => {
             let agent = &target.name;
-            tracing::warn!(tenant = %agent.tenant, %agent, service = service.name, reason, "service was not polled");
+            tracing::warn!(tenant = %agent.tenant, %agent, service = service.name, %reason, "service was not polled");
             Ok(())
         }
         other => other,

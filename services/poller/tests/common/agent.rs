@@ -30,6 +30,8 @@ pub enum Behaviour {
     /// Its results fit into no single message.
     Large,
     NeverAnswers,
+    /// What it is asked to check does not answer.
+    ChecksABlackHole,
     ForeignAgentId,
     ForeignTenantInStatus,
     ForeignTenantInResults,
@@ -176,6 +178,7 @@ impl AgentService for TestAgent {
         let mut agent_id = "agent-001.p1";
         match self.behaviour {
             Behaviour::NeverAnswers => return never().await,
+            Behaviour::ChecksABlackHole if message.service_name == "black-hole" => return never().await,
             Behaviour::Declines if message.service_name == "web" => {
                 return Err(Status::not_found("no such service"));
             }
