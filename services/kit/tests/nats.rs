@@ -175,10 +175,10 @@ async fn a_message_that_is_torn_from_its_barrier_is_sent_again() {
     let settings = line_that_breaks_after(600_000, &platform.server.settings(100)).await;
     let link = platform.link(AGENT, &settings).await;
     let outbox = Outbox::start(&link, settings.buffer_messages);
-    (0..60).for_each(|number: u64| outbox.push(&subject(), format!("{number}{}", " ".repeat(190_000))));
+    (0..20).for_each(|number: u64| outbox.push(&subject(), format!("{number}{}", " ".repeat(190_000))));
     let status = outbox.flush(Duration::from_secs(30)).await;
-    assert_eq!((status.pending, status.confirmed, status.dropped), (0, 60, 0));
-    assert_eq!(numbers_until(&mut messages, 59).await, (0..60).collect::<Vec<_>>());
+    assert_eq!((status.pending, status.confirmed, status.dropped), (0, 20, 0));
+    assert_eq!(numbers_until(&mut messages, 19).await, (0..20).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -243,4 +243,9 @@ async fn a_subject_that_the_server_forbids_is_recorded() {
     assert_eq!(refusal["reason"], "permissions-violation");
     assert!(refusal["detail"].as_str().unwrap().contains("globex.agents.status"), "{refusal}");
     assert_eq!(refusal["tenant"], "acme");
+    let accepted = lines.audit().into_iter().find(|record| record["event"] == "accepted").unwrap();
+    assert!(
+        accepted["trace_id"].is_string() && accepted["trace_id"] == refusal["trace_id"],
+        "one connection"
+    );
 }

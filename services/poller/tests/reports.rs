@@ -7,6 +7,7 @@ mod common;
 use std::time::Duration;
 
 use bulkhead_identity::{PeerName, PlatformName};
+use bulkhead_kit::credential::Credential;
 use bulkhead_kit::test_support::{Forge, Lines, eventually};
 use bulkhead_kit::tls::Dialer;
 use bulkhead_wire::poller_service_client::PollerServiceClient;
@@ -14,6 +15,7 @@ use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, ServiceStatus};
 use common::agent::{Behaviour, TestAgent};
 use common::nats::{link_as, start, stored};
 use common::{ADMIN, POLLER, Running, agent_of, config, forge, nobody, record};
+use rcgen::{DnType, SanType};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
@@ -173,6 +175,39 @@ async fn a_platform_service_reports_for_nobody_and_an_unknown_tenant_is_not_let_
     let mut stranger = PollerServiceClient::new(dial_as(&forge, &poller, &agent_of("initech")).await);
     stranger.report_status(report(vec![])).await.unwrap_err();
     record(&lines, &[("event", "refused"), ("layer", "tls"), ("reason", "unknown-issuer")]).await;
+    poller.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_recorded_under_the_tenant_of_the_one_who_made_it() {
+    let lines = Lines::capture(POLLER, "platform");
+    let forge = forge();
+    let poller = Running::start(config(&forge, nobody().await, &[])).await;
+    for (name, tenant) in [(agent_of("acme2"), "acme2"), (ADMIN.to_owned(), "platform")] {
+        let mut client = HealthClient::new(dial_as(&forge, &poller, &name).await);
+        client.check(HealthCheckRequest::default()).await.unwrap();
+        let fields = [("event", "accepted"), ("layer", "tls"), ("identity", &name), ("tenant", tenant)];
+        let record = record(&lines, &fields).await;
+        assert!(record["trace_id"].as_str().is_some_and(|trace| trace.len() == 32), "{record}");
+    }
+    // The platform's own CA, as a rogue one: it has no name constraints that would stop it earlier.
+    let forged = forge.issue_with(ADMIN, |params| {
+        params.distinguished_name.push(DnType::CommonName, agent_of("globex"));
+        params.subject_alt_names = vec![
+            SanType::DnsName(agent_of("globex").try_into().unwrap()),
+            SanType::URI("spiffe://serviceradar.local/agent-001/globex/p1".try_into().unwrap()),
+        ];
+    });
+    let dialer = Dialer::new(Credential::load(&forged).unwrap(), forge.trust(&[]), Duration::from_secs(2));
+    let peer = PeerName::Platform(PlatformName::Poller);
+    let _ = dialer.dial(&peer, &poller.address.to_string().parse().unwrap()).await;
+    let refusal = record(&lines, &[("event", "refused"), ("layer", "tls")]).await;
+    assert_eq!(
+        (&refusal["reason"], &refusal["identity"]),
+        (&"wrong-authority".into(), &agent_of("globex").into())
+    );
+    assert_eq!(refusal["tenant"], "platform", "globex has not been here: {refusal}");
+    assert!(refusal["trace_id"].is_string(), "{refusal}");
     poller.end().await;
 }
 

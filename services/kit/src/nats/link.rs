@@ -11,6 +11,7 @@ use crate::audit::{Layer, Record};
 use crate::config::{HostPort, NatsSettings};
 use crate::credential::Credential;
 use crate::tls;
+use crate::trace::TraceId;
 
 /// How long one attempt to connect may take, name resolution and handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -130,19 +131,22 @@ async fn observe(
     address: HostPort,
 ) {
     let mut told = None;
+    // Of one connection, or of one attempt that came to none.
+    let mut trace = TraceId::random();
     while let Some(event) = events.recv().await {
         match event {
             Event::Connected => {
                 told = None;
                 state.send_replace(true);
-                record(Record::accepted(Layer::Nats), &address);
+                record(Record::accepted(Layer::Nats), &address, trace);
                 tracing::info!(nats = %address, "connected to NATS");
             }
             Event::Disconnected | Event::Closed => {
                 state.send_replace(false);
+                trace = TraceId::random();
                 tracing::warn!(nats = %address, "disconnected from NATS, retrying");
             }
-            Event::ServerError(error) => server_error(&error, &address),
+            Event::ServerError(error) => server_error(&error, &address, trace),
             other => {
                 let refused = refusal.take();
                 let reason = refused.as_ref().map_or_else(|| other.to_string(), ToString::to_string);
@@ -150,7 +154,8 @@ async fn observe(
                     continue;
                 }
                 if let Some(refused) = refused {
-                    record(Record::refused(Layer::Nats, refused.code()).detail(&refused), &address);
+                    record(Record::refused(Layer::Nats, refused.code()).detail(&refused), &address, trace);
+                    trace = TraceId::random();
                 }
                 tracing::warn!(nats = %address, reason, "NATS is not reachable, retrying");
                 told = Some(reason);
@@ -160,7 +165,7 @@ async fn observe(
 }
 
 /// The server refused an operation of ours: a violation of permissions arrives here and nowhere else.
-fn server_error(error: &ServerError, address: &HostPort) {
+fn server_error(error: &ServerError, address: &HostPort, trace: TraceId) {
     let text = error.to_string();
     let lower = text.to_ascii_lowercase();
     let reason = if lower.contains("permissions violation") {
@@ -171,9 +176,9 @@ fn server_error(error: &ServerError, address: &HostPort) {
         tracing::warn!(nats = %address, error = text, "NATS reported an error");
         return;
     };
-    record(Record::refused(Layer::Nats, reason).detail(&text), address);
+    record(Record::refused(Layer::Nats, reason).detail(&text), address, trace);
 }
 
-fn record(record: Record, address: &HostPort) {
-    record.identity(PlatformName::Nats.common_name()).peer(address).write();
+fn record(record: Record, address: &HostPort, trace: TraceId) {
+    record.identity(PlatformName::Nats.common_name()).peer(address).trace_id(trace).write();
 }

@@ -16,7 +16,7 @@ use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::{ALPN_H2, client_config, refused};
+use super::{ALPN_H2, client_config, of_tenant, refused};
 use crate::audit::{Layer, Record};
 use crate::config::HostPort;
 use crate::credential::Credential;
@@ -158,11 +158,7 @@ impl Dialer {
 
     fn record(&self, record: Record, peer: &PeerName, remote: SocketAddr, trace: TraceId) {
         let tenant = peer.tenant().or_else(|| self.credential.name().tenant());
-        let record = match tenant {
-            Some(tenant) => record.tenant(tenant),
-            None => record,
-        };
-        record.dialled(peer).peer(remote).trace_id(trace).write();
+        of_tenant(record, tenant).dialled(peer).peer(remote).trace_id(trace).write();
     }
 }
 

@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulkhead_identity::{PeerName, PeerVerifier, Refusal, RefusalSlot, identity_of_verified_leaf};
+use bulkhead_identity::{
+    PeerName, PeerVerifier, Refusal, RefusalSlot, TenantSlug, identity_of_verified_leaf,
+};
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::TLS13;
@@ -24,9 +26,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-use super::{ALPN_H2, provider, refused};
+use super::{ALPN_H2, of_tenant, provider, refused};
 use crate::audit::{Layer, Record};
 use crate::credential::Credential;
+use crate::trace::TraceId;
 
 /// How many accepted connections may wait for the server to take them.
 const ACCEPTED_QUEUE: usize = 16;
@@ -101,7 +104,7 @@ impl Listener {
         let handshaker = Handshaker {
             resolver: credential.resolver(),
             verifier,
-            tenant: credential.name().tenant().map(ToString::to_string),
+            tenant: credential.name().tenant().cloned(),
             timeout: limits.handshake_timeout,
         };
         Self { socket, handshaker: Arc::new(handshaker), limits }
@@ -194,7 +197,7 @@ impl Handshakes {
 struct Handshaker {
     resolver: Arc<SingleCertAndKey>,
     verifier: PeerVerifier,
-    tenant: Option<String>,
+    tenant: Option<TenantSlug>,
     timeout: Duration,
 }
 
@@ -214,14 +217,13 @@ impl Handshaker {
                 .unwrap_or_else(|_| Err(Failure::other("handshake-timeout", "the peer did not finish the handshake"))),
         };
         let (record, stream) = match result {
-            Ok((name, stream)) => (Record::accepted(Layer::Tls).identity(name), Some(stream)),
+            Ok((name, stream)) => {
+                (of_tenant(Record::accepted(Layer::Tls).identity(&name), name.tenant()), Some(stream))
+            }
             Err(failure) => (failure.record(), None),
         };
-        let record = match &self.tenant {
-            Some(tenant) => record.tenant(tenant),
-            None => record,
-        };
-        record.peer(peer).write();
+        // A tenant's own service is concerned whoever the peer is; a platform service's peer says whose tenant is.
+        of_tenant(record, self.tenant.as_ref()).peer(peer).trace_id(TraceId::random()).write();
         stream
     }
 

@@ -8,7 +8,9 @@ mod listener;
 
 use std::sync::{Arc, LazyLock};
 
-use bulkhead_identity::{PeerName, PeerPattern, PeerVerifier, Refusal, RefusalSlot, Role, TrustBundle};
+use bulkhead_identity::{
+    AuthorityName, PeerName, PeerPattern, PeerVerifier, Refusal, RefusalSlot, Role, TenantSlug, TrustBundle,
+};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
@@ -50,11 +52,28 @@ pub(crate) fn client_config(
     Ok((config, refusal))
 }
 
-/// The record of a certificate that was refused, with the name in it where it was read at all.
+/// The record of a certificate that was refused: with the name in it, where an authority that we know has
+/// certified that name, and with that authority's tenant.
 pub(crate) fn refused(refusal: &Refusal) -> Record {
     let record = Record::refused(Layer::Tls, refusal.code()).detail(refusal);
     match refusal {
-        Refusal::UnexpectedPeer { found, .. } => record.identity(found),
+        Refusal::UnexpectedPeer { found, .. } => of_tenant(record.identity(found), found.tenant()),
+        // The authority is who lies: the tenant that it names has nothing to do with it.
+        Refusal::WrongAuthority { issuer, found } => {
+            let tenant = match issuer {
+                AuthorityName::Tenant(tenant) => Some(tenant),
+                AuthorityName::Root | AuthorityName::Platform => None,
+            };
+            of_tenant(record.identity(found), tenant)
+        }
         _ => record,
+    }
+}
+
+/// Concerning `tenant`; the service's own when there is none.
+pub(crate) fn of_tenant(record: Record, tenant: Option<&TenantSlug>) -> Record {
+    match tenant {
+        Some(tenant) => record.tenant(tenant),
+        None => record,
     }
 }
