@@ -13,6 +13,7 @@ pub mod config;
 pub mod credential;
 pub mod log;
 pub mod nats;
+mod places;
 pub mod signal;
 pub mod tls;
 pub mod trace;

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use rustls::HandshakeKind;
 use rustls::client::{ClientSessionMemoryCache, Resumption};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -66,6 +67,64 @@ async fn silent_clients_and_stalled_handshakes_block_nobody() {
     answered.await.expect("the poller waits behind silent clients");
     let first = silent[0].local_addr().unwrap().port();
     assert_eq!(record_of(&lines, first).await["reason"], "handshake-evicted");
+}
+
+/// A silent client that comes from `source`, and its port.
+async fn silent_from(source: [u8; 4], target: SocketAddr) -> (TcpStream, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    let stream = socket.connect(target).await.unwrap();
+    let peer = stream.local_addr().unwrap().to_string();
+    (stream, peer)
+}
+
+#[tokio::test]
+async fn a_flood_from_one_place_costs_those_at_another_nothing() {
+    let lines = Lines::capture(AGENT, "acme");
+    let limits =
+        Limits { handshake_timeout: Duration::from_secs(60), concurrent_handshakes: 4, ..Limits::default() };
+    let served = Served::start(limits).await;
+    let (mut slow, slow_peer) = silent_from([127, 0, 0, 2], served.address).await;
+    let mut flood = Vec::new();
+    for _ in 0..8 {
+        flood.push(silent_from([127, 0, 0, 3], served.address).await);
+    }
+    let evicted = |peer: &str| lines.refusals().iter().any(|record| record["peer"] == peer);
+    eventually("the flood evicts itself", async || {
+        let gone = flood.iter().filter(|(_, peer)| evicted(peer)).count();
+        if gone >= 5 { Ok(()) } else { Err(format!("{gone} of 5")) }
+    })
+    .await;
+    assert!(!evicted(&slow_peer), "{:?}", lines.refusals());
+    // It is still being listened to: what it says now is judged.
+    slow.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let judged = eventually("the slow one is judged", async || {
+        let refusals = lines.refusals();
+        let found = refusals.iter().find(|record| record["peer"] == *slow_peer).cloned();
+        found.ok_or_else(|| format!("{refusals:?}"))
+    });
+    assert_eq!(judged.await["reason"], "malformed-handshake");
+}
+
+#[tokio::test]
+async fn a_tenant_that_has_all_its_connections_gets_no_more_and_others_do() {
+    let lines = Lines::capture(AGENT, "acme");
+    let served = Served::start(Limits { connections: 3, ..Limits::default() }).await;
+    let mut held = Vec::new();
+    for name in [AGENT, "agent-002.p1.acme.serviceradar", "agent-003.p1.acme.serviceradar"] {
+        let mut client = HealthClient::new(served.dial_as(name).await.channel);
+        client.check(HealthCheckRequest::default()).await.unwrap();
+        held.push(client);
+    }
+    let member = served.forge.issue("agent-004.p1.acme.serviceradar");
+    let (port, result) = served.raw(Some(&member)).attempt().await;
+    result.expect_err("a fourth connection");
+    let record = record_of(&lines, port).await;
+    assert_eq!(record["reason"], "too-many-connections", "{record}");
+    assert_eq!(record["identity"], "agent-004.p1.acme.serviceradar", "{record}");
+    served.assert_answers_the_poller().await;
+    held.pop();
+    eventually("the place is free again", async || served.raw(Some(&member)).attempt().await.1).await;
 }
 
 #[tokio::test]
@@ -187,5 +246,21 @@ async fn a_connection_does_not_grow_old() {
         }
     });
     assert_eq!(ended.await.code(), tonic::Code::Unavailable);
+    served.assert_answers_the_poller().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_held_open_does_not_keep_its_connection() {
+    let limits = Limits {
+        connection_age: Duration::from_millis(100),
+        call_timeout: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let served = Served::start(limits).await;
+    let mut client = HealthClient::new(served.dial_as(POLLER).await.channel);
+    let mut states = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    states.message().await.unwrap().expect("the first state");
+    let next = tokio::time::timeout(Duration::from_secs(10), states.message()).await;
+    assert!(!matches!(next.expect("the connection is kept"), Ok(Some(_))), "a state that nobody set");
     served.assert_answers_the_poller().await;
 }

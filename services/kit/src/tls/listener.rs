@@ -1,12 +1,13 @@
 //! The server's side: a socket whose connections are handed out only after mutual TLS.
 //!
 //! Each handshake is a task of its own with a deadline, so that a silent client blocks nobody. When too
-//! many are under way, the one that has waited longest is cut: an honest handshake takes milliseconds, so
-//! it is the silent ones that go, and a newcomer always gets its turn.
+//! many are under way, one is cut of the address that has most: the one that has waited longest, since an honest
+//! handshake takes milliseconds. So it is the silent ones that go, a newcomer always gets its turn, and a flood
+//! from one place costs those at other places nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,16 +20,19 @@ use rustls::version::TLS13;
 use rustls::{InvalidMessage, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
+use super::bounded::BoundedStream;
 use super::{ALPN_H2, of_tenant, provider, refused};
 use crate::audit::{Layer, Record};
 use crate::credential::Credential;
+use crate::places::Places;
 use crate::trace::TraceId;
 
 /// How many accepted connections may wait for the server to take them.
@@ -43,8 +47,12 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// How many handshakes may be under way.
     pub concurrent_handshakes: usize,
+    /// How many connections one tenant, or one service of the platform, may have.
+    pub connections: usize,
     /// How old a connection may become: after it a peer is verified anew, so a revoked one is cut.
     pub connection_age: Duration,
+    /// How long a call may take, also when it is under way at that age.
+    pub call_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -52,7 +60,9 @@ impl Default for Limits {
         Self {
             handshake_timeout: Duration::from_secs(3),
             concurrent_handshakes: 256,
+            connections: 128,
             connection_age: Duration::from_secs(300),
+            call_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -105,7 +115,8 @@ impl Listener {
             resolver: credential.resolver(),
             verifier,
             tenant: credential.name().tenant().cloned(),
-            timeout: limits.handshake_timeout,
+            places: Places::new(limits.connections),
+            limits,
         };
         Self { socket, handshaker: Arc::new(handshaker), limits }
     }
@@ -120,9 +131,9 @@ impl Listener {
 
     /// A gRPC server with our bounds on it, to be given the layers and services.
     ///
-    /// An old connection is ended by GOAWAY: it takes no further call, and the time limit on calls ends
-    /// those under way. `max_connection_age_grace` is not set, since tonic 0.14 then sends no GOAWAY at all
-    /// and breaks calls off.
+    /// An old connection is ended by GOAWAY: it takes no further call, and those under way have the time of a
+    /// call to end. A call that streams does not end by itself, so the connection then ends under it.
+    /// `max_connection_age_grace` is not set, since tonic 0.14 then sends no GOAWAY at all and breaks calls off.
     #[must_use]
     pub fn server(&self) -> Server {
         Server::builder()
@@ -131,13 +142,13 @@ impl Listener {
             .http2_keepalive_timeout(Some(Duration::from_secs(5)))
             .http2_max_header_list_size(8 * 1024)
             .max_concurrent_streams(64)
-            .timeout(Duration::from_secs(30))
+            .timeout(self.limits.call_timeout)
     }
 
     /// Accepted connections, until `shutdown`. What goes wrong with one of them is recorded and is not
     /// an item of the stream.
     #[must_use]
-    pub fn incoming(self, shutdown: CancellationToken) -> ReceiverStream<io::Result<TlsStream<TcpStream>>> {
+    pub fn incoming(self, shutdown: CancellationToken) -> ReceiverStream<io::Result<BoundedStream>> {
         let (accepted, incoming) = mpsc::channel(ACCEPTED_QUEUE);
         tokio::spawn(async move {
             let mut handshakes = Handshakes::new(self.limits.concurrent_handshakes);
@@ -150,7 +161,7 @@ impl Listener {
                     Ok((stream, peer)) => {
                         let handshaker = self.handshaker.clone();
                         let accepted = accepted.clone();
-                        handshakes.start(|cut| async move {
+                        handshakes.start(peer.ip(), |cut| async move {
                             if let Some(stream) = handshaker.shake(stream, peer, cut).await {
                                 // The receiver is gone only when the server is ending.
                                 let _ = accepted.send(Ok(stream)).await;
@@ -171,7 +182,13 @@ impl Listener {
 /// The handshakes under way, oldest first.
 struct Handshakes {
     limit: usize,
-    under_way: VecDeque<(tokio::task::AbortHandle, CancellationToken)>,
+    under_way: VecDeque<Handshake>,
+}
+
+struct Handshake {
+    source: IpAddr,
+    task: AbortHandle,
+    cut: CancellationToken,
 }
 
 impl Handshakes {
@@ -179,18 +196,33 @@ impl Handshakes {
         Self { limit: limit.max(1), under_way: VecDeque::new() }
     }
 
-    fn start<F: Future<Output = ()> + Send + 'static>(&mut self, make: impl FnOnce(CancellationToken) -> F) {
+    fn start<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        source: IpAddr,
+        make: impl FnOnce(CancellationToken) -> F,
+    ) {
         if self.under_way.len() >= self.limit {
-            self.under_way.retain(|(task, _)| !task.is_finished());
+            self.under_way.retain(|handshake| !handshake.task.is_finished());
         }
-        if self.under_way.len() >= self.limit
-            && let Some((_, cut)) = self.under_way.pop_front()
-        {
-            cut.cancel();
+        if self.under_way.len() >= self.limit {
+            self.evict();
         }
         let cut = CancellationToken::new();
-        let task = tokio::spawn(make(cut.clone()));
-        self.under_way.push_back((task.abort_handle(), cut));
+        let task = tokio::spawn(make(cut.clone())).abort_handle();
+        self.under_way.push_back(Handshake { source, task, cut });
+    }
+
+    /// Cuts the oldest handshake of the address that has most of them under way.
+    fn evict(&mut self) {
+        let mut counts = BTreeMap::<IpAddr, usize>::new();
+        for handshake in &self.under_way {
+            *counts.entry(handshake.source).or_default() += 1;
+        }
+        let most = counts.values().max();
+        let oldest = self.under_way.iter().position(|handshake| counts.get(&handshake.source) == most);
+        if let Some(handshake) = oldest.and_then(|oldest| self.under_way.remove(oldest)) {
+            handshake.cut.cancel();
+        }
     }
 }
 
@@ -198,7 +230,8 @@ struct Handshaker {
     resolver: Arc<SingleCertAndKey>,
     verifier: PeerVerifier,
     tenant: Option<TenantSlug>,
-    timeout: Duration,
+    places: Arc<Places>,
+    limits: Limits,
 }
 
 impl Handshaker {
@@ -208,23 +241,35 @@ impl Handshaker {
         stream: TcpStream,
         peer: SocketAddr,
         cut: CancellationToken,
-    ) -> Option<TlsStream<TcpStream>> {
+    ) -> Option<BoundedStream> {
         // Small answers must not wait for an acknowledgement; a socket that refuses is about to fail anyway.
         let _ = stream.set_nodelay(true);
         let result = tokio::select! {
             () = cut.cancelled() => Err(Failure::other("handshake-evicted", "too many handshakes are under way")),
-            result = timeout(self.timeout, self.negotiate(stream)) => result
+            result = timeout(self.limits.handshake_timeout, self.negotiate(stream)) => result
                 .unwrap_or_else(|_| Err(Failure::other("handshake-timeout", "the peer did not finish the handshake"))),
         };
         let (record, stream) = match result {
             Ok((name, stream)) => {
-                (of_tenant(Record::accepted(Layer::Tls).identity(&name), name.tenant()), Some(stream))
+                let stream = self.bounded(stream, &name);
+                let record = match &stream {
+                    Some(_) => Record::accepted(Layer::Tls),
+                    None => Record::refused(Layer::Tls, "too-many-connections")
+                        .detail("the peer's tenant has as many connections as it may have"),
+                };
+                (of_tenant(record.identity(&name), name.tenant()), stream)
             }
             Err(failure) => (failure.record(), None),
         };
         // A tenant's own service is concerned whoever the peer is; a platform service's peer says whose tenant is.
         of_tenant(record, self.tenant.as_ref()).peer(peer).trace_id(TraceId::random()).write();
         stream
+    }
+
+    /// The connection with its bounds, unless the peer has too many.
+    fn bounded(&self, stream: TlsStream<TcpStream>, name: &PeerName) -> Option<BoundedStream> {
+        let end = Instant::now() + self.limits.connection_age + self.limits.call_timeout;
+        Some(BoundedStream::new(stream, end, self.places.take(name)?))
     }
 
     async fn negotiate(&self, stream: TcpStream) -> Result<(PeerName, TlsStream<TcpStream>), Failure> {

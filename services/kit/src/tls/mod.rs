@@ -3,6 +3,7 @@
 //! A resumed session skips the verification of the certificate (the class of CVE-2025-23419), so neither
 //! side keeps or hands out sessions: each connection is a full handshake and is judged anew.
 
+mod bounded;
 mod dialer;
 mod listener;
 
@@ -16,6 +17,7 @@ use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::version::TLS13;
 
+pub use bounded::BoundedStream;
 pub use dialer::{Connection, DialError, DialProblem, Dialer};
 pub use listener::{Limits, ListenError, Listener};
 
