@@ -103,7 +103,7 @@ async fn a_flood_from_one_place_costs_those_at_another_nothing() {
         let found = refusals.iter().find(|record| record["peer"] == *slow_peer).cloned();
         found.ok_or_else(|| format!("{refusals:?}"))
     });
-    assert_eq!(judged.await["reason"], "malformed-handshake");
+    assert_eq!(judged.await["reason"], "no-tls");
 }
 
 #[tokio::test]

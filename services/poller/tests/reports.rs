@@ -162,6 +162,38 @@ async fn a_stream_of_chunks_is_judged_like_a_report() {
     poller.end().await;
 }
 
+/// Each call may make the poller hold a megabyte: a tenant gets no more of it by calling more often.
+#[tokio::test]
+async fn a_tenant_with_too_many_calls_under_way_is_refused_and_others_are_not() {
+    let lines = Lines::capture(POLLER, "platform");
+    let forge = forge();
+    let poller = Running::start(config(&forge, nobody().await, &[])).await;
+    let acme = PollerServiceClient::new(dial_as(&forge, &poller, &agent_of("acme")).await);
+    let mut held = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let mut acme = acme.clone();
+        held.spawn(async move { acme.stream_status(tokio_stream::pending()).await.map(|_| ()) });
+    }
+    // Over another connection: it is the tenant that is counted.
+    let mut more = PollerServiceClient::new(dial_as(&forge, &poller, &agent_of("acme")).await);
+    let status = eventually("one call too many", async || match more.report_status(report(vec![])).await {
+        Ok(_) => Err("received".to_owned()),
+        Err(status) => Ok(status),
+    })
+    .await;
+    assert_eq!((status.code(), status.message()), (Code::ResourceExhausted, "too-many-calls"));
+    let name = agent_of("acme");
+    record(&lines, &[("event", "refused"), ("reason", "too-many-calls"), ("identity", &name)]).await;
+    let mut globex = PollerServiceClient::new(dial_as(&forge, &poller, &agent_of("globex")).await);
+    globex.report_status(report(vec![])).await.unwrap();
+    held.shutdown().await;
+    eventually("a place for acme again", async || {
+        more.report_status(report(vec![])).await.map_err(|status| status.to_string())
+    })
+    .await;
+    poller.end().await;
+}
+
 #[tokio::test]
 async fn a_platform_service_reports_for_nobody_and_an_unknown_tenant_is_not_let_in() {
     let lines = Lines::capture(POLLER, "platform");

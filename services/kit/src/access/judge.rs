@@ -1,14 +1,17 @@
 //! The judgement of one call, from its head alone.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bulkhead_identity::{PeerName, TenantSlug, identity_of_verified_leaf, tenant_claim};
+use tonic::Status;
 use tonic::codegen::http::header::HOST;
 use tonic::codegen::http::request::Parts;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use super::{Caller, Grants};
 use crate::audit::{Layer, Record};
+use crate::places::{Place, Places};
 use crate::trace::{TRACEPARENT, TraceId};
 
 /// Metadata that may repeat the tenant, once and equal to the certificate's.
@@ -18,6 +21,32 @@ pub const TENANT_METADATA_BINARY: &str = "x-tenant-id-bin";
 
 /// The end of every name of the platform.
 const PLATFORM_SUFFIX: &str = ".serviceradar";
+
+/// Why a call does not reach a handler.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Refused {
+    /// The caller may not, for this stable reason.
+    Denied(&'static str),
+    /// The caller may, and has as many calls under way as it may have.
+    TooManyCalls,
+}
+
+impl Refused {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Denied(reason) => reason,
+            Self::TooManyCalls => "too-many-calls",
+        }
+    }
+
+    /// What the caller is told.
+    pub(super) fn status(self) -> Status {
+        match self {
+            Self::Denied(reason) => Status::permission_denied(reason),
+            Self::TooManyCalls => Status::resource_exhausted(self.code()),
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Judge {
@@ -31,8 +60,9 @@ impl Judge {
         Self { own_name: own.common_name(), own, grants }
     }
 
-    /// The caller, or the stable reason of the refusal. Either way the audit has been told.
-    pub(super) fn judge(&self, head: &Parts) -> Result<Caller, &'static str> {
+    /// The caller and its place among the calls under way, or why it is refused. Either way the audit has been
+    /// told.
+    pub(super) fn judge(&self, head: &Parts, places: &Arc<Places>) -> Result<(Caller, Place), Refused> {
         let connection = head.extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
         let peer = connection.and_then(|connection| connection.get_ref().remote_addr());
         let leaf = connection.and_then(TlsConnectInfo::peer_certs);
@@ -41,19 +71,19 @@ impl Judge {
         let trace_id = trace_of(head);
         let tenant = self.own.tenant().or_else(|| name.as_ref().and_then(PeerName::tenant)).cloned();
         let verdict = match &name {
-            Some(name) => self.check(name, tenant.as_ref(), head),
-            None => Err("no-certificate"),
+            Some(name) => self
+                .check(name, tenant.as_ref(), head)
+                .map_err(Refused::Denied)
+                .and_then(|()| places.take(name).ok_or(Refused::TooManyCalls)),
+            None => Err(Refused::Denied("no-certificate")),
         };
         let context = Context { name: name.as_ref(), tenant: tenant.as_ref(), peer, trace_id };
-        match verdict {
-            Ok(()) => context.write(Record::accepted(Layer::Grpc), head),
-            Err(reason) => context.write(Record::refused(Layer::Grpc, reason), head),
+        match &verdict {
+            Ok(_) => context.write(Record::accepted(Layer::Grpc), head),
+            Err(refused) => context.write(Record::refused(Layer::Grpc, refused.code()), head),
         }
-        match (verdict, name) {
-            (Ok(()), Some(name)) => Ok(Caller { name, tenant, peer, trace_id }),
-            (Err(reason), _) => Err(reason),
-            (Ok(()), None) => Err("no-certificate"),
-        }
+        let name = name.ok_or(Refused::Denied("no-certificate"))?;
+        Ok((Caller { name, tenant, peer, trace_id }, verdict?))
     }
 
     fn check(&self, name: &PeerName, tenant: Option<&TenantSlug>, head: &Parts) -> Result<(), &'static str> {

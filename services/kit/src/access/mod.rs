@@ -2,7 +2,8 @@
 //!
 //! The caller is whoever the verified certificate names, and nobody else: metadata and `:authority` can
 //! only be wrong, they never add anything. Each call leaves one audit record. A refusal is answered with
-//! `PERMISSION_DENIED` and its stable reason; a handler is not reached.
+//! `PERMISSION_DENIED` and its stable reason; a handler is not reached. Nor is one by a tenant that has as many
+//! calls under way as it may have: what a call has to hold is somebody else's choice, how many there are is not.
 //!
 //! A layer and not an interceptor, because an interceptor does not see `:authority`.
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bulkhead_identity::{PeerName, TenantSlug};
-use futures::future::{Either, Ready, ready};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
@@ -23,8 +25,12 @@ use tower::{Layer, Service};
 pub use grants::Grants;
 pub use judge::{TENANT_METADATA, TENANT_METADATA_BINARY};
 
+use crate::places::Places;
 use crate::trace::TraceId;
 use judge::Judge;
+
+/// How many calls of one tenant, or of one service of the platform, may be under way.
+const CALLS_MAXIMUM: usize = 32;
 
 /// Who calls, for handlers: taken from the request's extensions.
 #[derive(Debug, Clone)]
@@ -55,13 +61,14 @@ impl Caller {
 #[derive(Debug, Clone)]
 pub struct AccessLayer {
     judge: Arc<Judge>,
+    places: Arc<Places>,
 }
 
 impl AccessLayer {
     /// A layer for the service named `own`, which lets through what `grants` names and nothing else.
     #[must_use]
     pub fn new(own: PeerName, grants: Grants) -> Self {
-        Self { judge: Arc::new(Judge::new(own, grants)) }
+        Self { judge: Arc::new(Judge::new(own, grants)), places: Places::new(CALLS_MAXIMUM) }
     }
 }
 
@@ -69,7 +76,7 @@ impl<S> Layer<S> for AccessLayer {
     type Service = Access<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Access { inner, judge: self.judge.clone() }
+        Access { inner, judge: self.judge.clone(), places: self.places.clone() }
     }
 }
 
@@ -78,15 +85,18 @@ impl<S> Layer<S> for AccessLayer {
 pub struct Access<S> {
     inner: S,
     judge: Arc<Judge>,
+    places: Arc<Places>,
 }
 
 impl<S, B> Service<Request<B>> for Access<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<S::Response, S::Error>>>;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -94,12 +104,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        match self.judge.judge(&head) {
-            Ok(caller) => {
+        match self.judge.judge(&head, &self.places) {
+            Ok((caller, place)) => {
                 head.extensions.insert(caller);
-                Either::Left(self.inner.call(Request::from_parts(head, body)))
+                let answer = self.inner.call(Request::from_parts(head, body));
+                Box::pin(answer.inspect(move |_| drop(place)))
             }
-            Err(reason) => Either::Right(ready(Ok(Status::permission_denied(reason).into_http()))),
+            Err(refusal) => Box::pin(ready(Ok(refusal.status().into_http()))),
         }
     }
 }

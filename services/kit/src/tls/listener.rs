@@ -40,6 +40,11 @@ const ACCEPTED_QUEUE: usize = 16;
 /// The pause after an accept that failed, e.g. for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How much of one call a peer may send ahead of its being read.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// How much of all calls of one connection together.
+const CONNECTION_WINDOW_BYTES: u32 = 128 * 1024;
+
 /// What one peer may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -60,7 +65,7 @@ impl Default for Limits {
         Self {
             handshake_timeout: Duration::from_secs(3),
             concurrent_handshakes: 256,
-            connections: 128,
+            connections: 256,
             connection_age: Duration::from_secs(300),
             call_timeout: Duration::from_secs(30),
         }
@@ -142,6 +147,8 @@ impl Listener {
             .http2_keepalive_timeout(Some(Duration::from_secs(5)))
             .http2_max_header_list_size(8 * 1024)
             .max_concurrent_streams(64)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .timeout(self.limits.call_timeout)
     }
 
