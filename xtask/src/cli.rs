@@ -171,7 +171,7 @@ pub(crate) struct LogsArguments {
     /// Go on as new lines come
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// The audit records of accepted calls too, several a second from every agent
+    /// The audit records of accepted calls and NATS's notes on checks of its port too, several a second from every agent
     #[arg(long)]
     pub(crate) all: bool,
     /// All lines as the services wrote them

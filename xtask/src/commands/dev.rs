@@ -43,13 +43,13 @@ async fn stay(mut environment: Environment, events: &Events, cancel: &Cancellati
     let tenants = slugs(environment.record());
     let look = Look::of_stdout();
     println!(
-        "following the logs, without accepted calls (`cargo xtask logs --all` has them); Ctrl-C to stop\n"
+        "following the logs, without accepted calls and checks of ports (`cargo xtask logs --all` has them); Ctrl-C to stop\n"
     );
     let died = loop {
         tokio::select! {
             () = cancel.cancelled() => break None,
             death = environment.next_death() => break Some(death),
-            Some(line) = lines.next() => if !line.is_accepted_access { println!("{}", console::log_line(look, &tenants, &line)) },
+            Some(line) = lines.next() => if !line.is_routine { println!("{}", console::log_line(look, &tenants, &line)) },
         }
     };
     drop(lines);

@@ -32,7 +32,7 @@ pub(crate) async fn run(arguments: &LogsArguments) -> Outcome {
             interrupted = tokio::signal::ctrl_c() => { interrupted.or_not_started()?; None }
         };
         let Some(line) = line else { return Ok(ExitCode::from(exit::OK)) };
-        if line.is_accepted_access && !arguments.all && !arguments.json {
+        if line.is_routine && !arguments.all && !arguments.json {
             continue;
         }
         match arguments.json {

@@ -32,9 +32,10 @@ pub struct LogLine {
     pub level: Level,
     /// The line for people, without time and level.
     pub text: String,
-    /// Whether it is the audit record of an access that was accepted. There is one for each call, several a second from
-    /// every agent: too many for a person who watches, and all of them are evidence.
-    pub is_accepted_access: bool,
+    /// Whether it tells a person who watches nothing: the audit record of an access that was accepted, of which there is
+    /// one for each call, several a second from every agent; or what NATS says of a connection that was closed before it
+    /// began, as the agents' checks of its port are. All of them are evidence, and kept.
+    pub is_routine: bool,
     /// The line as it was written.
     pub raw: String,
 }
@@ -52,11 +53,14 @@ impl LogLine {
             Some(fields) => from_json(fields),
             None => from_nats(raw).unwrap_or_else(|| (String::new(), Level::Info, raw.to_owned())),
         };
-        let is_accepted_access = fields.is_some_and(|fields| {
-            let is = |name: &str, value: &str| fields.get(name).and_then(Value::as_str) == Some(value);
-            is("kind", "audit") && is("event", "accepted")
-        });
-        Self { service, tenant, timestamp, level, text, is_accepted_access, raw: raw.to_owned() }
+        let is_routine = match &fields {
+            Some(fields) => {
+                let is = |name: &str, value: &str| fields.get(name).and_then(Value::as_str) == Some(value);
+                is("kind", "audit") && is("event", "accepted")
+            }
+            None => service == ServiceId::Nats && is_silent_connection(&text),
+        };
+        Self { service, tenant, timestamp, level, text, is_routine, raw: raw.to_owned() }
     }
 
     /// Hours to milliseconds, when the line has a time.
@@ -99,6 +103,12 @@ fn plain(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
+}
+
+/// `10.0.0.2:45092 - cid:31 - TLS handshake error: EOF`, or the same with a reset, depending on who was faster.
+fn is_silent_connection(text: &str) -> bool {
+    let reason = text.split_once("TLS handshake error: ").map(|(_, reason)| reason);
+    reason.is_some_and(|reason| reason == "EOF" || reason.ends_with("connection reset by peer"))
 }
 
 fn from_nats(raw: &str) -> Option<(String, Level, String)> {
@@ -146,9 +156,9 @@ mod tests {
 
     #[test]
     fn tells_an_accepted_access_from_a_refused_one() {
-        assert!(read(r#"{"kind":"audit","event":"accepted"}"#).is_accepted_access);
-        assert!(!read(r#"{"kind":"audit","event":"refused"}"#).is_accepted_access);
-        assert!(!read(r#"{"message":"accepted"}"#).is_accepted_access);
+        assert!(read(r#"{"kind":"audit","event":"accepted"}"#).is_routine);
+        assert!(!read(r#"{"kind":"audit","event":"refused"}"#).is_routine);
+        assert!(!read(r#"{"message":"accepted"}"#).is_routine);
     }
 
     #[test]
@@ -164,6 +174,17 @@ mod tests {
         let line = read("[1] 2026/11/23 16:00:01.234567 [ERR] 10.0.0.1:5 - cid:7 - TLS handshake error: EOF");
         assert_eq!(line.to_string(), "16:00:01.234 nats 10.0.0.1:5 - cid:7 - TLS handshake error: EOF");
         assert_eq!(line.level, Level::Error);
+    }
+
+    #[test]
+    fn a_check_of_the_port_is_told_from_an_attempt_that_was_refused() {
+        let line =
+            |text: &str| read(&format!("[1] 2026/11/23 16:00:01.234567 [ERR] 10.0.0.1:5 - cid:7 - {text}"));
+        let reset = "TLS handshake error: read tcp 10.0.0.2:4222->10.0.0.1:5: read: connection reset by peer";
+        assert!(line("TLS handshake error: EOF").is_routine && line(reset).is_routine);
+        let refused = "TLS handshake error: tls: failed to verify certificate: x509: unknown authority";
+        assert!(!line(refused).is_routine);
+        assert!(!line("authentication error").is_routine);
     }
 
     #[test]
