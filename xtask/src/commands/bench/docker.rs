@@ -1,8 +1,10 @@
 //! Containers: our start and a bare create-and-start of the same containers in turn, and Compose beside them. Pairs are
 //! compared one by one, so that what else the machine does in the meantime weighs on both.
 
+use anyhow::Context as _;
 use bulkhead_runtime::backend::compose::ComposeFiles;
 use bulkhead_runtime::engine::Engine;
+use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::starter::{BackendChoice, ProgramSource};
 
@@ -24,6 +26,7 @@ const DOWN_S: f64 = 1.0;
 struct Samples {
     up: Vec<f64>,
     down: Vec<f64>,
+    death: Vec<f64>,
     raw: Vec<f64>,
     ratio: Vec<f64>,
     /// For each Compose its version and its seconds.
@@ -55,6 +58,8 @@ fn figures(tenants: usize, samples: &Samples) -> Vec<Figure> {
         of("created and started by bare engine calls", "s", &samples.raw),
         of("ours / bare, pair by pair", "ratio", &samples.ratio)
             .map(|figure| figure.held_to(Bound::AtMost(RATIO))),
+        of("the report of an agent's death", "s", &samples.death)
+            .map(|figure| figure.held_to(Bound::AtMost(stage::DEATH_S))),
         of("down", "s", &samples.down).map(|figure| match tenants {
             3 => figure.held_to(Bound::AtMost(DOWN_S)),
             _ => figure,
@@ -104,8 +109,10 @@ async fn in_turn(
         samples.composes.push((version.clone(), Vec::new()));
     }
     for _ in 0..stage.runs {
-        let Started { environment, seconds } = stage.start(ours).await?;
+        let Started { mut environment, seconds } = stage.start(ours).await?;
         samples.up.push(seconds);
+        let pid = pid_of_an_agent(engine, &environment).await?;
+        samples.death.push(stage::death(&mut environment, pid).await?);
         samples.down.push(stage::down(environment).await?);
         stage.go_on()?;
         let raw = graph.create_and_start(engine.docker()).await?;
@@ -118,6 +125,16 @@ async fn in_turn(
         }
     }
     Ok(samples)
+}
+
+/// The process of one agent as the host sees it.
+async fn pid_of_an_agent(engine: &Engine, environment: &Environment) -> Result<i32, Failure> {
+    let agent = environment.record().services.iter().find(|service| service.tenant.is_some());
+    let agent = agent.context("an environment without agents").or_not_judged()?;
+    let found = engine.docker().inspect_container(&agent.handle, None).await;
+    let pid =
+        found.context("describe an agent's container").or_not_judged()?.state.and_then(|state| state.pid);
+    pid.and_then(|pid| i32::try_from(pid).ok()).context("the engine names no process").or_not_judged()
 }
 
 /// Makes the images and certificates, and looks at what the bare calls are to make again.

@@ -19,6 +19,7 @@ const DOWN_S: f64 = 1.0;
 struct Samples {
     up: Vec<f64>,
     down: Vec<f64>,
+    death: Vec<f64>,
     /// Resident MiB of a tenant's agent, as a mean over the tenants of one run.
     tenant: Vec<f64>,
 }
@@ -30,7 +31,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
     let as_dev = subject(3, ProgramSource::Build(tools::checkout()));
     let whole = measure(stage, &as_dev).await;
     if let Some(whole) = findings.keep(stage, "3 tenants as `dev` starts them".to_owned(), whole)? {
-        let figure = Figure::of("3 tenants up, with that question, as `dev` asks it", "s", &whole.up);
+        let figure = Figure::of("3 tenants up as `dev` starts them, which asks only after a change", "s", &whole.up);
         findings.figures.extend(figure);
     }
     for (tenants, limit) in SIZES {
@@ -50,10 +51,12 @@ fn figures(tenants: usize, limit: Option<f64>, samples: &Samples) -> Vec<Figure>
     };
     let up = Figure::of(format!("{tenants} tenants up, until all is ready"), "s", &samples.up);
     let down = Figure::of(format!("{tenants} tenants down"), "s", &samples.down);
+    let death = Figure::of(format!("{tenants} tenants, the report of an agent's death"), "s", &samples.death);
     let memory = format!("memory per tenant, of {tenants} (its agent, resident)");
     let figures = [
         held(up, limit),
         held(down, (tenants == 3).then_some(DOWN_S)),
+        held(death, Some(stage::DEATH_S)),
         Figure::of(memory, "MiB", &samples.tenant),
     ];
     figures.into_iter().flatten().collect()
@@ -74,9 +77,13 @@ async fn measure_all(stage: &Stage, subject: &Subject) -> Result<Samples, Failur
     let mut samples = Samples::default();
     stage::down(stage.start(subject).await?.environment).await?;
     for _ in 0..stage.runs {
-        let Started { environment, seconds } = stage.start(subject).await?;
+        let Started { mut environment, seconds } = stage.start(subject).await?;
         samples.up.push(seconds);
         samples.tenant.extend(per_tenant(environment.record()));
+        let agents = environment.record().services.iter().filter(|service| service.tenant.is_some());
+        if let Some(pid) = agents.filter_map(|service| service.handle.parse().ok()).next() {
+            samples.death.push(stage::death(&mut environment, pid).await?);
+        }
         samples.down.push(stage::down(environment).await?);
     }
     Ok(samples)
