@@ -275,3 +275,17 @@ async fn forget_older(docker: &Docker, role: Role, current: &str) {
         let _ = docker.remove_image(&reference, None::<RemoveImageOptions>, None).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_that_needs_libraries_goes_into_no_image() {
+        // The shell of a distribution is linked dynamically.
+        let error = refuse_what_cannot_run(Path::new("/bin/sh")).unwrap_err().to_string();
+        assert!(error.contains("/bin/sh is linked dynamically") && error.contains("+crt-static"), "{error}");
+        refuse_what_cannot_run(&std::env::current_exe().unwrap()).unwrap();
+    }
+}
