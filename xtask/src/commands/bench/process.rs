@@ -31,7 +31,8 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
     let as_dev = subject(3, ProgramSource::Build(tools::checkout()));
     let whole = measure(stage, &as_dev).await;
     if let Some(whole) = findings.keep(stage, "3 tenants as `dev` starts them".to_owned(), whole)? {
-        let figure = Figure::of("3 tenants up as `dev` starts them, which asks only after a change", "s", &whole.up);
+        let figure =
+            Figure::of("3 tenants up as `dev` starts them, which asks only after a change", "s", &whole.up);
         findings.figures.extend(figure);
     }
     for (tenants, limit) in SIZES {
