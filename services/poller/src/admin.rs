@@ -9,8 +9,10 @@ use async_nats::jetstream;
 use async_nats::{HeaderMap, Message};
 use bulkhead_identity::{PlatformName, TenantSlug};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use time::OffsetDateTime;
+
+use crate::foreign;
 
 /// What the administrator's requests are sent to.
 pub const SUBJECTS: &str = "admin.results.*";
@@ -21,6 +23,8 @@ const ADMIN_ACCOUNT: &str = "ADMIN";
 const REQUEST_INFO: &str = "Nats-Request-Info";
 /// How many messages are returned when the request does not say.
 const COUNT_DEFAULT: u64 = 20;
+/// What a message takes in the answer besides its subject and its body, at most, in bytes.
+const ENVELOPE_BYTES: usize = 128;
 /// How many messages one request may ask for.
 const COUNT_MAXIMUM: u64 = 100;
 
@@ -126,7 +130,7 @@ fn count(payload: &[u8]) -> Result<u64, AdminRefusal> {
 }
 
 /// The answer to a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct AdminReply {
     /// Whose messages these are.
     pub tenant: TenantSlug,
@@ -134,10 +138,12 @@ pub struct AdminReply {
     pub stream: String,
     /// The messages, oldest first.
     pub messages: Vec<StoredMessage>,
+    /// Whether something of them was left out because it does not fit into one answer.
+    pub truncated: bool,
 }
 
 /// One message of a tenant's stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct StoredMessage {
     /// Its place in the stream.
     pub sequence: u64,
@@ -146,11 +152,23 @@ pub struct StoredMessage {
     /// When the server stored it.
     #[serde(with = "time::serde::rfc3339")]
     pub time: OffsetDateTime,
-    /// Its body; text when it is no JSON.
-    pub data: Value,
+    /// What it says.
+    #[serde(flatten)]
+    pub body: StoredBody,
 }
 
-/// Reads the last messages of the tenant's stream, as many as fit into `limit` bytes of JSON.
+/// What a stored message says.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredBody {
+    /// Its body; text when it is no JSON.
+    Data(Box<RawValue>),
+    /// Its body's size, when there is no room for it: a tenant must not hide its other messages behind a large one.
+    OmittedBytes(usize),
+}
+
+/// Reads the last messages of the tenant's stream into at most `limit` bytes of JSON, the newest first of all. Of those
+/// for which there is no room it is said that they are there.
 ///
 /// # Errors
 /// The stream cannot be read.
@@ -163,6 +181,7 @@ pub async fn read(
     let stream = context.get_stream(&name).await?;
     let state = &stream.cached_info().state;
     let mut messages = Vec::new();
+    let mut truncated = false;
     let mut room = limit;
     let oldest = state.last_sequence.saturating_sub(request.count - 1).max(state.first_sequence.max(1));
     for sequence in (oldest..=state.last_sequence).rev() {
@@ -172,19 +191,27 @@ pub async fn read(
             Err(error) if error.kind() == jetstream::stream::RawMessageErrorKind::NoMessageFound => break,
             Err(error) => return Err(error.into()),
         };
-        let message = StoredMessage {
-            sequence,
-            subject: message.subject.to_string(),
-            time: message.time,
-            data: body(&message.payload),
+        let subject = message.subject.to_string();
+        let Some(rest) = room.checked_sub(subject.len() + ENVELOPE_BYTES) else {
+            truncated = true;
+            break;
         };
-        let size = message.data.to_string().len() + message.subject.len() + 128;
-        let Some(rest) = room.checked_sub(size) else { break };
+        let body = body(&message.payload)?;
         room = rest;
-        messages.push(message);
+        let body = match room.checked_sub(body.get().len()) {
+            Some(rest) => {
+                room = rest;
+                StoredBody::Data(body)
+            }
+            None => {
+                truncated = true;
+                StoredBody::OmittedBytes(message.payload.len())
+            }
+        };
+        messages.push(StoredMessage { sequence, subject, time: message.time, body });
     }
     messages.reverse();
-    Ok(AdminReply { tenant: request.tenant.clone(), stream: name, messages })
+    Ok(AdminReply { tenant: request.tenant.clone(), stream: name, messages, truncated })
 }
 
 /// Why a tenant's stream could not be read.
@@ -196,11 +223,17 @@ pub enum ReadError {
     /// One of its messages.
     #[error("cannot read a message of the tenant's stream: {0}")]
     Message(#[from] jetstream::stream::RawMessageError),
+    /// What a message says cannot be written down.
+    #[error("cannot write a message of the tenant's stream as JSON: {0}")]
+    Body(#[from] serde_json::Error),
 }
 
-fn body(payload: &[u8]) -> Value {
-    serde_json::from_slice(payload)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(payload).into_owned()))
+fn body(payload: &[u8]) -> Result<Box<RawValue>, serde_json::Error> {
+    let text = String::from_utf8_lossy(payload);
+    match foreign::check(payload, &[]) {
+        Ok(()) => RawValue::from_string(text.into_owned()),
+        Err(_) => to_raw_value(&text),
+    }
 }
 
 #[cfg(test)]

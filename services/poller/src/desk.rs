@@ -8,11 +8,11 @@ use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_kit::nats::Link;
 use bulkhead_kit::trace::{TRACEPARENT, TraceId};
 use futures::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, AdminRefusal, Caller};
+use crate::admin::{self, AdminRefusal, AdminReply, Caller};
 use crate::message::CONTENT_MAXIMUM_BYTES;
 use crate::streams;
 
@@ -53,7 +53,7 @@ async fn answer(client: &Client, tenants: &[TenantSlug], request: Message) {
             // Recorded before it is read: no access without its record.
             access.record(Record::accepted(Layer::Nats).tenant(&wanted.tenant));
             let read = admin::read(&streams::context(client), &wanted, CONTENT_MAXIMUM_BYTES).await;
-            read.map_or_else(|error| failure("unreadable", &error), |reply| json!(reply))
+            read.map_or_else(|error| failure("unreadable", &error), |reply| written(&reply))
         }
         Err(refusal) => {
             access.record(Record::refused(Layer::Nats, refusal.code()).detail(&refusal));
@@ -64,13 +64,17 @@ async fn answer(client: &Client, tenants: &[TenantSlug], request: Message) {
         }
     };
     let Some(reply) = request.reply.clone() else { return };
-    if let Err(error) = client.publish(reply, body.to_string().into()).await {
+    if let Err(error) = client.publish(reply, body.into()).await {
         tracing::warn!(%error, subject = %request.subject, "the administrator's request could not be answered");
     }
 }
 
-fn failure(code: &str, problem: &impl ToString) -> Value {
-    json!({ "error": { "code": code, "message": problem.to_string() } })
+fn written(reply: &AdminReply) -> Vec<u8> {
+    serde_json::to_vec(reply).unwrap_or_else(|error| failure("unreadable", &error))
+}
+
+fn failure(code: &str, problem: &impl ToString) -> Vec<u8> {
+    json!({ "error": { "code": code, "message": problem.to_string() } }).to_string().into_bytes()
 }
 
 fn trace_of(request: &Message) -> TraceId {

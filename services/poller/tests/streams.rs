@@ -7,9 +7,8 @@ mod common;
 use std::time::Duration;
 
 use bulkhead_kit::test_support::{Lines, eventually};
-use bulkhead_poller::admin::StoredMessage;
 use common::agent::{Behaviour, TestAgent};
-use common::nats::{link_as, numbers, start, stored};
+use common::nats::{StoredMessage, link_as, numbers, start, stored};
 use common::{ADMIN, POLLER, Running, agent_of, config, forge, record};
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -168,6 +167,43 @@ async fn the_administrator_reads_one_tenant_and_is_recorded() {
     let reply: Value = serde_json::from_slice(&reply.payload).unwrap();
     assert_eq!(reply["error"]["code"], "unknown-tenant");
     record(&lines, &[("event", "refused"), ("layer", "nats"), ("reason", "unknown-tenant")]).await;
+    poller.end().await;
+}
+
+#[tokio::test]
+async fn a_tenant_hides_nothing_from_the_administrator_behind_a_large_message() {
+    let forge = forge();
+    let Some(nats) = start(&forge) else { return };
+    let mut config = config(&forge, nats.settings(1000), &[]);
+    // No heartbeat comes in between.
+    config.interval_ms = 3_600_000;
+    let poller = Running::start(config).await;
+    let settings = nats.settings(10);
+    let platform = link_as(&forge, &settings, POLLER).await;
+    for slug in ["acme", "globex"] {
+        stored(&platform, slug, |_| true).await;
+    }
+    let acme = link_as(&forge, &settings, &agent_of("acme")).await;
+    // Small as bytes, and too large for any answer as JSON; and one that readers of the answer would stumble over.
+    let large = vec![1; 40_000];
+    let deep = "[".repeat(120) + &"]".repeat(120);
+    for body in [b"{\"before\": 1}".to_vec(), large.clone(), deep.clone().into_bytes(), large.clone()] {
+        acme.client().publish("acme.agents.x", body.into()).await.unwrap();
+    }
+    stored(&platform, "acme", |messages| messages.len() >= 4).await;
+    let admin = link_as(&forge, &settings, ADMIN).await;
+    let reply = admin.client().request("admin.results.acme", "{\"count\": 4}".into()).await.unwrap();
+    let reply: Value = serde_json::from_slice(&reply.payload).unwrap();
+    let messages = reply["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 4, "{reply}");
+    assert_eq!((&messages[0]["data"]["before"], &reply["truncated"]), (&1.into(), &true.into()));
+    assert_eq!(messages[2]["data"], deep.as_str());
+    for omitted in [&messages[1], &messages[3]] {
+        assert_eq!((&omitted["omitted_bytes"], &omitted["data"]), (&40_000.into(), &Value::Null));
+    }
+    let reply = admin.client().request("admin.results.globex", "".into()).await.unwrap();
+    let reply: Value = serde_json::from_slice(&reply.payload).unwrap();
+    assert_eq!(reply["truncated"], false, "{reply}");
     poller.end().await;
 }
 

@@ -4,7 +4,6 @@ use bulkhead_kit::config::NatsSettings;
 use bulkhead_kit::credential::Credential;
 use bulkhead_kit::nats::Link;
 use bulkhead_kit::test_support::{Forge, NatsServer, eventually, server_binary};
-use bulkhead_poller::admin::StoredMessage;
 use bulkhead_poller::streams;
 use serde_json::Value;
 
@@ -68,6 +67,13 @@ pub async fn link_as(forge: &Forge, settings: &NatsSettings, name: &str) -> Link
     link
 }
 
+/// One message of a tenant's stream.
+#[derive(Debug, Clone)]
+pub struct StoredMessage {
+    pub subject: String,
+    pub data: Value,
+}
+
 /// Everything in a tenant's stream, oldest first, once `enough` holds of it.
 pub async fn stored(
     link: &Link,
@@ -92,9 +98,7 @@ async fn read(link: &Link, slug: &str) -> Result<Vec<StoredMessage>, String> {
     for sequence in 1..=stream.cached_info().state.last_sequence {
         let message = stream.get_raw_message(sequence).await.map_err(|error| error.to_string())?;
         messages.push(StoredMessage {
-            sequence,
             subject: message.subject.to_string(),
-            time: message.time,
             data: serde_json::from_slice(&message.payload).unwrap_or(Value::Null),
         });
     }
