@@ -3,7 +3,8 @@
 //! A service of the platform or of the own tenant is dialled over mTLS with the agent's own identity and
 //! is accepted only under its own name: `poller.serviceradar:50052`, or `poller.serviceradar@10.0.0.7:50052`
 //! where the address is not the name. Any other `host:port` is asked in plain text, which says nothing
-//! about who answered.
+//! about who answered; a host that ends like the platform's names and is none of them is refused, since whoever
+//! mistypes one has not asked for plain text.
 
 use std::str::FromStr;
 
@@ -38,10 +39,20 @@ impl FromStr for HealthTarget {
             }
             None => {
                 let address: HostPort = details.parse()?;
-                (address.host().parse().ok(), address)
+                (peer_of(address.host())?, address)
             }
         };
         Ok(Self { peer, address, connection: Mutex::new(None) })
+    }
+}
+
+/// Who has to answer at a host: whose name it is, or anybody when it is not of the platform.
+fn peer_of(host: &str) -> Result<Option<PeerName>, CheckError> {
+    let of_platform = host.trim_end_matches('.').to_ascii_lowercase().ends_with(".serviceradar");
+    match host.parse() {
+        Ok(peer) => Ok(Some(peer)),
+        Err(_) if of_platform => Err(CheckError::Peer(shortened(host))),
+        Err(_) => Ok(None),
     }
 }
 
@@ -86,5 +97,32 @@ async fn ask(channel: &Channel) -> Result<ServingStatus, String> {
             Err(format!("refused by the service: {}", status.message()))
         }
         Err(status) => Err(format!("the health check failed: {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_the_platform_is_verified_and_a_mistyped_one_is_refused() {
+        for (host, expected) in [
+            ("poller.serviceradar", Some("poller.serviceradar")),
+            ("agent-001.p1.acme.serviceradar", Some("agent-001.p1.acme.serviceradar")),
+            ("10.0.0.7", None),
+            ("web.example", None),
+            ("serviceradar.example", None),
+        ] {
+            assert_eq!(peer_of(host).unwrap().map(|peer| peer.to_string()).as_deref(), expected, "{host}");
+        }
+        for host in [
+            "Poller.serviceradar",
+            "poller.serviceradar.",
+            "poller.ServiceRadar",
+            "api.serviceradar",
+            "agent-001.p1.acme2-.serviceradar",
+        ] {
+            assert!(matches!(peer_of(host), Err(CheckError::Peer(_))), "{host}");
+        }
     }
 }
