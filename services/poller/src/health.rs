@@ -1,9 +1,10 @@
 //! The standard gRPC health service, and the heartbeats on NATS.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bulkhead_identity::{PlatformName, TenantSlug};
-use bulkhead_kit::nats::Link;
+use bulkhead_kit::nats::{Link, OutboxStatus};
 use bulkhead_wire::POLLER_SERVICE;
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -59,23 +60,47 @@ pub async fn heartbeats(
 ) {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut losses = Losses::default();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if !link.is_connected() {
-            continue;
-        }
+        let connected = link.is_connected();
         for tenant in tenants {
+            let outbox = publisher.status(tenant);
+            losses.tell(tenant, outbox, connected);
+            if !connected {
+                continue;
+            }
             let count = fleet.count(tenant);
             publisher.heartbeat(&Heartbeat {
                 tenant: tenant.clone(),
                 poller_id: PlatformName::Poller,
                 agents_configured: count.configured,
                 agents_reachable: count.reachable,
+                outbox,
                 timestamp: OffsetDateTime::now_utc(),
             });
+        }
+    }
+}
+
+/// How many of each tenant's messages are known to be lost.
+#[derive(Debug, Default)]
+struct Losses(BTreeMap<TenantSlug, u64>);
+
+impl Losses {
+    /// Warns of what was dropped since the last time. While NATS is away more is dropped each time: that it has begun
+    /// is told at once, and how much it was when the link is up.
+    fn tell(&mut self, tenant: &TenantSlug, outbox: OutboxStatus, connected: bool) {
+        let told = self.0.get(tenant).copied().unwrap_or(0);
+        if outbox.dropped > told && (connected || told == 0) {
+            self.0.insert(tenant.clone(), outbox.dropped);
+            tracing::warn!(
+                %tenant, dropped = outbox.dropped, pending = outbox.pending, nats_connected = connected,
+                "results were dropped: the tenant's buffer was full"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the poller publishes: JSON messages, each of one tenant.
 
 use bulkhead_identity::{AgentId, PlatformName, TenantName, TenantSlug};
-use bulkhead_kit::nats::MAXIMUM_MESSAGE_BYTES;
+use bulkhead_kit::nats::{MAXIMUM_MESSAGE_BYTES, OutboxStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -86,7 +86,7 @@ pub enum Finding {
 }
 
 /// One message on `<slug>.pollers.heartbeat`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Heartbeat {
     /// The tenant that is polled.
     pub tenant: TenantSlug,
@@ -96,6 +96,8 @@ pub struct Heartbeat {
     pub agents_configured: usize,
     /// How many of them answered the last time that they were asked.
     pub agents_reachable: usize,
+    /// What of the tenant's waits for NATS, what it has confirmed, and what was dropped beyond the bound.
+    pub outbox: OutboxStatus,
     /// When the poller wrote this.
     #[serde(with = "time::serde::rfc3339")]
     pub timestamp: OffsetDateTime,

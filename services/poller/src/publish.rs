@@ -44,6 +44,12 @@ impl Publisher {
         self.small(&Subject::poller_health(&event.source.tenant), event);
     }
 
+    /// How a tenant's buffer stands.
+    #[must_use]
+    pub fn status(&self, tenant: &TenantSlug) -> OutboxStatus {
+        self.outboxes.get(tenant).map(Outbox::status).unwrap_or_default()
+    }
+
     /// Waits until everything is confirmed, at most `limit` in all; says what is left.
     pub async fn flush(&self, limit: Duration) -> OutboxStatus {
         let flushes = self.outboxes.values().map(|outbox| outbox.flush(limit));

@@ -76,6 +76,49 @@ async fn nothing_is_lost_while_nats_restarts() {
 }
 
 #[tokio::test]
+async fn what_was_dropped_beyond_the_bound_is_told() {
+    let lines = Lines::capture(POLLER, "platform");
+    let forge = forge();
+    let Some(mut nats) = start(&forge) else { return };
+    nats.kill();
+    let agent = TestAgent::start(&forge, "acme", Behaviour::Honest).await;
+    let poller = Running::start(config(&forge, nats.settings(5), &[("acme", agent.address)])).await;
+    let warnings = || {
+        let dropped = |line: &Value| line["dropped"].as_u64().filter(|_| line["level"] == "WARN");
+        let all = lines.all();
+        let told = all.iter().filter(|line| line["tenant"] == "acme").filter_map(dropped);
+        told.collect::<Vec<_>>()
+    };
+    let warned = async |count| {
+        eventually("a warning of what was dropped", async || match warnings() {
+            told if told.len() >= count => Ok(told),
+            told => Err(format!("{told:?}")),
+        })
+        .await
+    };
+    warned(1).await;
+    // Many more are dropped, of which nothing is said before the link is up.
+    let rounds = agent.seen().rounds;
+    eventually("further rounds", async || {
+        let more = agent.seen().rounds - rounds;
+        if more >= 5 { Ok(()) } else { Err(format!("{more} rounds")) }
+    })
+    .await;
+    assert_eq!(warnings().len(), 1, "{:?}", warnings());
+    nats.restart();
+    let told = warned(2).await;
+    assert!(told[1] > told[0], "{told:?}");
+    let link = link_as(&forge, &nats.settings(10), POLLER).await;
+    let told_too = |messages: &[StoredMessage]| {
+        messages.iter().any(|message| message.data["outbox"]["dropped"].as_u64() >= Some(told[1]))
+    };
+    stored(&link, "acme", told_too).await;
+    stored(&link, "globex", |messages| messages.iter().any(|message| message.data["outbox"]["dropped"] == 0))
+        .await;
+    poller.end().await;
+}
+
+#[tokio::test]
 async fn streams_are_made_when_nats_comes_up_and_again_when_it_comes_back_empty() {
     let forge = forge();
     let Some(mut nats) = start(&forge) else { return };
