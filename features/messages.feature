@@ -63,14 +63,16 @@ Feature: Messages
         | globex            | acme's results  |
         | the administrator | acme's results  |
 
-    Scenario Outline: globex cannot publish <what>
-      When globex publishes <what>
-      Then globex is refused because it may not publish there
+    Scenario Outline: <who> cannot publish <what>
+      When <who> publishes <what>
+      Then <who> is refused because it may not publish there
 
       Examples:
-        | what                     |
-        | acme's jobs              |
-        | orders to the broker     |
+        | who    | what                 |
+        | globex | acme's jobs          |
+        | globex | acme's health        |
+        | globex | orders to the broker |
+        | acme   | acme's health        |
 
     Scenario: globex cannot grant itself acme's subjects by answering itself
       Given acme listens to acme's results

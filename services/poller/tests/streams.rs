@@ -180,6 +180,32 @@ async fn a_tenant_s_reply_subject_carries_nothing_to_another_tenant() {
     poller.end().await;
 }
 
+/// An agent may answer wherever a message asks it to, also one of its own: its permissions alone do not keep it off
+/// the poller's subjects.
+#[tokio::test]
+async fn an_agent_does_not_speak_as_the_poller_even_when_it_answers_itself() {
+    let forge = forge();
+    let Some(nats) = start(&forge) else { return };
+    let poller = Running::start(config(&forge, nats.settings(1000), &[])).await;
+    let settings = nats.settings(10);
+    let platform = link_as(&forge, &settings, POLLER).await;
+    stored(&platform, "acme", |messages| !messages.is_empty()).await;
+    let acme = link_as(&forge, &settings, &agent_of("acme")).await;
+    let mut itself = acme.client().subscribe("acme.agents.itself").await.unwrap();
+    for subject in ["acme.events.poller.health", "acme.pollers.results"] {
+        acme.client().publish(subject, "{\"forged\":1}".into()).await.unwrap();
+        acme.client().publish_with_reply("acme.agents.itself", subject, "{}".into()).await.unwrap();
+        let reply = itself.next().await.unwrap().reply.unwrap();
+        acme.client().publish(reply, "{\"forged\":2}".into()).await.unwrap();
+    }
+    acme.client().publish("acme.events.syslog.host", "{\"control\":1}".into()).await.unwrap();
+    let control = |messages: &[StoredMessage]| messages.iter().any(|message| message.data["control"] == 1);
+    for message in stored(&platform, "acme", control).await {
+        assert!(message.data.get("forged").is_none(), "{message:?}");
+    }
+    poller.end().await;
+}
+
 #[tokio::test]
 async fn the_administrator_reads_one_tenant_and_is_recorded() {
     let lines = Lines::capture(POLLER, "platform");

@@ -16,13 +16,15 @@ use crate::words::{Peer, UnknownWord};
 #[derive(Debug, Clone, PartialEq, Eq, Parameter)]
 #[param(
     name = "topic",
-    regex = "[a-z]+'s (?:results|jobs)|everybody's (?:results|answers)|everything of [a-z]+'s|everything|the broker's own events|the platform's services|orders to the broker"
+    regex = "[a-z]+'s (?:results|jobs|health)|everybody's (?:results|answers)|everything of [a-z]+'s|everything|the broker's own events|the platform's services|orders to the broker"
 )]
 pub(super) enum Topic {
     /// The results of this scenario.
     Results(String),
     /// The jobs of a tenant's first agent.
     Jobs(String),
+    /// What the poller says of a tenant's agents.
+    Health(String),
     /// Everything below a tenant's prefix.
     AllOf(String),
     /// Every tenant's results.
@@ -56,6 +58,7 @@ impl FromStr for Topic {
                 .or_else(|| tenant_in("everything of ", "'s").map(Self::AllOf))
                 .or_else(|| tenant_in("", "'s results").map(Self::Results))
                 .or_else(|| tenant_in("", "'s jobs").map(Self::Jobs))
+                .or_else(|| tenant_in("", "'s health").map(Self::Health))
                 .ok_or_else(|| UnknownWord::new("topic", word)),
         }
     }
@@ -67,6 +70,7 @@ impl Topic {
         Ok(match self {
             Self::Results(word) => format!("{}.agents.results.e2e-{nonce}", platform.slug(word)?),
             Self::Jobs(word) => job_subject(platform, word)?,
+            Self::Health(word) => bulkhead_identity::Subject::poller_health(platform.slug(word)?).to_string(),
             Self::AllOf(word) => format!("{}.>", platform.slug(word)?),
             Self::EverybodysResults => "*.agents.results.>".to_owned(),
             Self::EverybodysAnswers => "_INBOX.>".to_owned(),
@@ -134,6 +138,7 @@ fn model_of_listening(
         // is what is received.
         Topic::EverybodysAnswers
         | Topic::Jobs(_)
+        | Topic::Health(_)
         | Topic::BrokerEvents
         | Topic::PlatformServices
         | Topic::BrokerOrders => return Ok(None),

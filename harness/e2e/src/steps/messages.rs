@@ -37,6 +37,7 @@ async fn publishes(scene: &mut Scene, who: Peer, topic: Topic) -> Step {
     let operation = match &topic {
         Topic::Results(word) => Some((MessageOperation::Publish, word)),
         Topic::Jobs(word) => Some((MessageOperation::RequestJob, word)),
+        Topic::Health(word) => Some((MessageOperation::PublishAsPoller, word)),
         _ => None,
     };
     if let Some((operation, owner)) = operation {

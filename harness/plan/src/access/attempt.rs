@@ -185,6 +185,8 @@ pub enum RequestAuthority {
 pub enum MessageOperation {
     /// Publishes on its `agents.status`.
     Publish,
+    /// Publishes on its `events.poller.health`, where the poller says which of its agents answer.
+    PublishAsPoller,
     /// Subscribes to its `agents.>`.
     Subscribe,
     /// Subscribes to `*.agents.>`, to hear it among all others.

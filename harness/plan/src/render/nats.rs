@@ -19,6 +19,9 @@ const TENANT_FILE_MIB: usize = 64;
 const PLATFORM_MEMORY_MIB: usize = 4;
 const RESULTS_STREAM_MIB: usize = 8;
 
+/// The events that a tenant's components send the platform; those of `poller` are the poller's own.
+const EVENTS: [&str; 2] = ["syslog", "otel"];
+
 /// Connections of one tenant's account: generous for one agent, and in proportion for many.
 const CONNECTIONS_MINIMUM: usize = 50;
 const CONNECTIONS_PER_AGENT: usize = 4;
@@ -125,7 +128,10 @@ fn write_platform(out: &mut String, tenants: &[&TenantSpec]) -> fmt::Result {
     for TenantSpec { slug, .. } in tenants {
         let account = account(slug);
         writeln!(out, r#"      {{ stream: {{ account: {account}, subject: "{slug}.agents.>" }} }}"#)?;
-        writeln!(out, r#"      {{ stream: {{ account: {account}, subject: "{slug}.events.>" }} }}"#)?;
+        for channel in EVENTS {
+            let subject = format!("{slug}.events.{channel}.>");
+            writeln!(out, r#"      {{ stream: {{ account: {account}, subject: "{subject}" }} }}"#)?;
+        }
         writeln!(out, r#"      {{ service: {{ account: {account}, subject: "{slug}.jobs.>" }} }}"#)?;
     }
     out.write_str("    ]\n  }\n\n")
@@ -157,16 +163,23 @@ fn write_tenant(out: &mut String, tenant: &TenantSpec) -> fmt::Result {
   {account} {{
     limits {{ max_connections: {connections}, max_subscriptions: 1000, max_payload: 256KB, max_leafnodes: 0 }}
     jetstream {{ max_mem: {TENANT_MEMORY_MIB}MB, max_file: {TENANT_FILE_MIB}MB, max_streams: 10, max_consumers: 50, max_bytes_required: true }}
-    # Bounded by the tenant's own prefix on both sides: `>` would let one tenant speak as another.
+    # Bounded by the tenant's own prefix on both sides: `>` would let one tenant speak as another. And by channel:
+    # an agent that answers itself, or has its stream republish, is not held by its permissions to leave
+    # `events.poller` to the poller.
     exports: [
       {{ stream: "{slug}.agents.>", accounts: [PLATFORM] }}
-      {{ stream: "{slug}.events.>", accounts: [PLATFORM] }}
+{events}
       {{ service: "{slug}.jobs.>", accounts: [PLATFORM] }}
     ]
     imports: [ {{ service: {{ account: PLATFORM, subject: "svc.{slug}.>" }}, to: "svc.>" }} ]
     users: [
 "#,
         account = account(slug),
+        events = EVENTS
+            .map(|channel| format!(
+                r#"      {{ stream: "{slug}.events.{channel}.>", accounts: [PLATFORM] }}"#
+            ))
+            .join("\n"),
     )?;
     for agent in agents {
         write_user(out, slug, &agent.of_tenant(slug).common_name())?;
@@ -180,7 +193,8 @@ fn write_user(out: &mut String, slug: &TenantSlug, name: &str) -> fmt::Result {
         r#"      {{ user: "{name}", allowed_connection_types: ["STANDARD"], permissions: {{
         publish: {{
           allow: ["{slug}.>", "svc.>", "$JS.API.>", "$JS.ACK.>", "$KV.>", "$O.>", "_INBOX.>"]
-          deny: ["$JS.API.META.>", "$JS.API.ACCOUNT.>", "$JS.API.SERVER.>"]
+          # The last two are what the poller says of this tenant.
+          deny: ["$JS.API.META.>", "$JS.API.ACCOUNT.>", "$JS.API.SERVER.>", "{slug}.pollers.>", "{slug}.events.poller.>"]
         }}
         subscribe: {{ allow: ["{slug}.>", "_INBOX.>", "$KV.>", "$O.>"] }}
         # To answer jobs: a check takes at most 10 s.

@@ -201,6 +201,11 @@ fn messages_stay_with_their_tenant() {
     let of_acme = |operation| Operation::Message { operation, owner: "acme".parse().unwrap() };
     let cells = [
         (Do::Publish, Expectation::Allowed, denied(DenialReason::PublishPermission)),
+        (
+            Do::PublishAsPoller,
+            denied(DenialReason::PublishPermission),
+            denied(DenialReason::PublishPermission),
+        ),
         (Do::Subscribe, Expectation::Allowed, denied(DenialReason::SubscribePermission)),
         (Do::JoinQueue, Expectation::Allowed, denied(DenialReason::SubscribePermission)),
         (Do::RequestJob, Expectation::Allowed, denied(DenialReason::PublishPermission)),

@@ -14,8 +14,8 @@ fn tenant_account(slug: &str) -> String {
     format!(
         "T_{slug} {{
     users: [ {{ user: \"{agent}\", permissions: {{
-      publish: {{ allow: [\"{slug}.>\", \"_INBOX.>\"] }}, subscribe: {{ allow: [\"{slug}.>\", \"_INBOX.>\"] }}, allow_responses: {{ max: 1, expires: \"5s\" }} }} }} ]
-    exports: [ {{ stream: \"{slug}.agents.>\", accounts: [PLATFORM] }}, {{ stream: \"{slug}.events.>\", accounts: [PLATFORM] }}, {{ service: \"{slug}.jobs.>\", accounts: [PLATFORM] }} ]
+      publish: {{ allow: [\"{slug}.>\", \"_INBOX.>\"], deny: [\"{slug}.pollers.>\", \"{slug}.events.poller.>\"] }}, subscribe: {{ allow: [\"{slug}.>\", \"_INBOX.>\"] }}, allow_responses: {{ max: 1, expires: \"5s\" }} }} }} ]
+    exports: [ {{ stream: \"{slug}.agents.>\", accounts: [PLATFORM] }}, {{ stream: \"{slug}.events.syslog.>\", accounts: [PLATFORM] }}, {{ service: \"{slug}.jobs.>\", accounts: [PLATFORM] }} ]
   }}\n",
         agent = agent_of(slug),
     )
@@ -28,7 +28,7 @@ fn accounts(forge: &Forge) -> String {
         .map(|slug| {
             format!(
                 "{{ stream: {{ account: T_{slug}, subject: \"{slug}.agents.>\" }} }}, \
-                 {{ stream: {{ account: T_{slug}, subject: \"{slug}.events.>\" }} }}, \
+                 {{ stream: {{ account: T_{slug}, subject: \"{slug}.events.syslog.>\" }} }}, \
                  {{ service: {{ account: T_{slug}, subject: \"{slug}.jobs.>\" }} }}, "
             )
         })

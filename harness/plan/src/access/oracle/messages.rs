@@ -36,12 +36,13 @@ const OWN_ACCOUNT: Expectation =
 pub(super) fn message(name: &PeerName, operation: MessageOperation, owner: &TenantSlug) -> Expectation {
     use DenialReason::{OtherAccount, PublishPermission, SubscribePermission};
     use MessageOperation as Do;
-    let publishes = matches!(operation, Do::Publish | Do::RequestJob);
+    let publishes = matches!(operation, Do::Publish | Do::PublishAsPoller | Do::RequestJob);
     match (standing(name, owner), operation) {
         (Standing::Stranger, _) => NOT_A_USER,
         (Standing::Member, Do::SubscribeAnyTenant | Do::SubscribeEverything) => {
             Expectation::denied(SubscribePermission)
         }
+        (Standing::Member, Do::PublishAsPoller) => Expectation::denied(PublishPermission),
         (Standing::Member, _) => Expectation::Allowed,
         // Permitted, since everybody needs an inbox of their own; but it is an inbox in the caller's own account.
         (Standing::Outsider | Standing::Admin, Do::ListenToInboxes) => Expectation::denied(OtherAccount),
@@ -57,7 +58,7 @@ pub(super) fn message(name: &PeerName, operation: MessageOperation, owner: &Tena
             Do::Subscribe | Do::SubscribeAnyTenant | Do::SubscribeEverything | Do::JoinQueue | Do::RequestJob,
         ) => Expectation::Allowed,
         (Standing::Poller, Do::ListenToInboxes) => Expectation::denied(OtherAccount),
-        (Standing::Poller, Do::Publish | Do::AnswerInto) => OWN_ACCOUNT,
+        (Standing::Poller, Do::Publish | Do::PublishAsPoller | Do::AnswerInto) => OWN_ACCOUNT,
     }
 }
 
