@@ -14,7 +14,7 @@ use crate::environment::scope_of;
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Events};
 use crate::handover::{self, HANDOVER};
-use crate::owner::Owner;
+use crate::owner::{Liveness, Owner};
 use crate::starter::Chosen;
 use crate::workdir::{Lock, Workdir, WorkdirError};
 
@@ -39,6 +39,9 @@ pub enum DownError {
     /// The engine or the system would not give something up.
     #[error("still there: {}", .0.join("; "))]
     Stuck(Vec<String>),
+    /// Some environments resisted; everything else was taken down.
+    #[error("{}", .0.iter().map(|(name, error)| format!("{name}: {error}")).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<(String, DownError)>),
 }
 
 impl DownError {
@@ -53,6 +56,10 @@ impl DownError {
                 "do it again; a network with endpoints of no container goes when the engine is \
                                restarted, and is in nobody's way until then"
                     .to_owned()
+            }
+            Self::Several(resisting) => {
+                let advice = resisting.iter().map(|(name, error)| format!("{name}: {}", error.advice()));
+                advice.collect::<Vec<_>>().join("\n")
             }
         }
     }
@@ -98,21 +105,31 @@ pub async fn down(state_root: &Path, name: &EnvironmentName, events: &Events) ->
     unless_stuck(stuck).map(|()| removed)
 }
 
-/// Takes down every environment of the checkout, and whatever belongs to nobody any more, of any checkout.
-///
-/// # Errors
-/// What is still there.
-pub async fn down_all(state_root: &Path, events: &Events) -> Result<Removed, DownError> {
-    let mut all = Removed::default();
+/// Takes down every environment of the checkout, and whatever belongs to nobody any more, of any checkout. One that resists
+/// is in no other's way: says what was taken away, and what is still there.
+pub async fn down_all(state_root: &Path, events: &Events) -> (Removed, Result<(), DownError>) {
+    let (mut all, mut resisting) = (Removed::default(), Vec::new());
+    let mut keep = |whose: String, result: Result<Removed, DownError>| match result {
+        Ok(removed) => {
+            all.things.extend(removed.things);
+            all.notices.extend(
+                removed
+                    .notices
+                    .into_iter()
+                    .filter(|notice| !all.notices.contains(notice))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        Err(error) => resisting.push((whose, error)),
+    };
     for name in names_in(state_root) {
-        let removed = down(state_root, &name, events).await?;
-        all.things.extend(removed.things);
+        keep(name.to_string(), down(state_root, &name, events).await);
     }
     let scope = Scope::Checkout(checkout_id(state_root));
-    let (removed, stuck) = take_away(&scope, state_root, false).await?;
-    all.things.extend(removed.things);
-    all.notices = removed.notices;
-    unless_stuck(stuck).map(|()| all)
+    let rest = take_away(&scope, state_root, false).await;
+    keep("the rest".to_owned(), rest.and_then(|(removed, stuck)| unless_stuck(stuck).map(|()| removed)));
+    let result = if resisting.is_empty() { Ok(()) } else { Err(DownError::Several(resisting)) };
+    (all, result)
 }
 
 /// The names of the environments that have a state folder.
@@ -132,15 +149,15 @@ async fn lock_from_owner(workdir: &Workdir) -> Result<Lock, WorkdirError> {
             Err(busy @ WorkdirError::Busy { .. }) => busy,
             other => return other,
         };
+        // One of another machine or container has a pid that is somebody else's here.
         let owner = match &busy {
-            WorkdirError::Busy { pid: Some(pid), .. } => {
-                Owner::of_pid(*pid).filter(|_| *pid != std::process::id())
-            }
+            WorkdirError::Busy { owner: Some(owner), .. } => Some(owner)
+                .filter(|owner| **owner != Owner::current() && owner.liveness() != Liveness::Unknown),
             _ => None,
         };
         let Some(owner) = owner.filter(|_| Instant::now() < deadline) else { return Err(busy) };
         if !asked {
-            processes::ask_to_end(&owner);
+            processes::ask_to_end(owner);
             asked = true;
         }
         tokio::time::sleep(POLL).await;
@@ -221,5 +238,59 @@ pub(crate) fn in_a_hurry(workdir: &Workdir, record: &EnvironmentRecord) {
     let in_engine = record.backend != BackendKind::Process;
     if runtime.block_on(take_away(&scope, root, in_engine)).is_ok() {
         let _ = clear(workdir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    /// An environment whose lock somebody holds who says that he is `host:pid:start`.
+    fn held(root: &Path, name: &str, owner: &str) -> File {
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("lock"), owner).unwrap();
+        let file = File::open(folder.join("lock")).unwrap();
+        file.lock().unwrap();
+        file
+    }
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    fn is_alive(child: &mut Child) -> bool {
+        child.try_wait().unwrap().is_none()
+    }
+
+    #[tokio::test]
+    async fn a_pid_of_another_machine_is_nobody_here() {
+        let root = tempfile::tempdir().unwrap();
+        let mut innocent = sleeper();
+        let elsewhere = format!("0123456789ab-1:{}:77", innocent.id());
+        let _lock = held(root.path(), "one", &elsewhere);
+        let error = down(root.path(), &"one".parse().unwrap(), &Events::none()).await.unwrap_err();
+        let alive = is_alive(&mut innocent);
+        innocent.kill().unwrap();
+        innocent.wait().unwrap();
+        assert!(alive, "it was ended: {error}");
+        assert!(error.to_string().contains("another machine or container"), "{error}");
+        assert!(!error.advice().contains("kill"), "{}", error.advice());
+    }
+
+    #[tokio::test]
+    async fn one_that_resists_is_in_no_other_s_way() {
+        let root = tempfile::tempdir().unwrap();
+        let _lock = held(root.path(), "busy", "0123456789ab-1:1:77");
+        let other = root.path().join("other");
+        std::fs::create_dir_all(other.join("data")).unwrap();
+        std::fs::write(other.join("environment.json"), "{").unwrap();
+        let (_, result) = down_all(root.path(), &Events::none()).await;
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("busy: another process") && !error.contains("other:"), "{error}");
+        assert!(!other.join("environment.json").exists() && !other.join("data").exists());
     }
 }

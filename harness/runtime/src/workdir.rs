@@ -15,6 +15,7 @@ use bulkhead_plan::PlannedFile;
 use bulkhead_plan::environment::{EnvironmentRecord, SCHEMA_VERSION};
 use bulkhead_plan::spec::EnvironmentName;
 
+use crate::owner::{Liveness, Owner};
 pub use lock::Lock;
 
 /// Only the owner may even look.
@@ -32,12 +33,12 @@ pub struct Workdir {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkdirError {
     /// Somebody else works on the environment.
-    #[error("another process{} is working on this environment: it holds {path}", .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    #[error("another process{} is working on this environment: it holds {path}", said_of(.owner.as_ref()))]
     Busy {
         /// The lock.
         path: PathBuf,
-        /// The other process, when it left its pid.
-        pid: Option<u32>,
+        /// The other process, when it left its name.
+        owner: Option<Owner>,
     },
     /// The file system refused.
     #[error("cannot {attempt} {path}: {error}")]
@@ -69,10 +70,11 @@ impl WorkdirError {
     /// What to do next.
     pub fn advice(&self) -> String {
         match self {
-            Self::Busy { pid: Some(pid), .. } => {
+            Self::Busy { owner: Some(owner), .. } if owner.liveness() == Liveness::Alive => {
+                let pid = owner.pid();
                 format!("wait for it, end it (`kill {pid}` makes it tear down), or use another --name")
             }
-            Self::Busy { .. } => "wait for it, or use another --name".to_owned(),
+            Self::Busy { .. } => "wait for it, end it where it runs, or use another --name".to_owned(),
             Self::Io { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 "the disk is full: free some space and start again; what was written is used again".to_owned()
             }
@@ -83,6 +85,15 @@ impl WorkdirError {
                     .to_owned()
             }
         }
+    }
+}
+
+/// A pid means something only where it can be looked at: elsewhere it is somebody else's.
+fn said_of(owner: Option<&Owner>) -> String {
+    match owner.map(|owner| (owner.liveness(), owner.pid())) {
+        Some((Liveness::Unknown, _)) => " of another machine or container".to_owned(),
+        Some((Liveness::Alive | Liveness::Dead, pid)) => format!(" (pid {pid})"),
+        None => String::new(),
     }
 }
 

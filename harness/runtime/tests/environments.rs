@@ -220,7 +220,7 @@ async fn a_damaged_description_is_an_error_and_down_still_works(backend: Backend
     let error = place.start(spec("damaged"), backend.clone()).await.unwrap_err();
     assert!(error.to_string().contains("environment.json is damaged"), "{error}");
     assert!(!place.left().await.is_empty(), "a refused start must not take anything down");
-    teardown::down_all(&place.root(), &place.events()).await.unwrap();
+    teardown::down_all(&place.root(), &place.events()).await.1.unwrap();
     place.assert_nothing_left().await;
 }
 

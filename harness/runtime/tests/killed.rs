@@ -86,7 +86,7 @@ async fn what_a_killed_harness_of_another_checkout_left_is_swept_too() {
     assert!(!theirs.left().await.is_empty(), "a living owner's processes must be left alone");
     start.down(&ours.events()).await.unwrap();
     harness.kill().await;
-    teardown::down_all(&ours.root(), &ours.events()).await.unwrap();
+    teardown::down_all(&ours.root(), &ours.events()).await.1.unwrap();
     theirs.assert_nothing_left().await;
 }
 
@@ -110,7 +110,7 @@ async fn without_an_engine_auto_takes_processes_and_says_why() {
     assert!(chosen.contains("Process") && chosen.contains("/nonexistent/docker.sock"), "{chosen}");
     harness.until("Ready {").await;
     harness.kill().await;
-    teardown::down_all(&place.root(), &place.events()).await.unwrap();
+    teardown::down_all(&place.root(), &place.events()).await.1.unwrap();
     place.assert_nothing_left().await;
 }
 

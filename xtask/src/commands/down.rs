@@ -11,17 +11,18 @@ use crate::platform;
 pub(crate) async fn run(arguments: &DownArguments) -> Outcome {
     let events = console::on_stderr();
     let root = platform::state_root();
-    let removed = match arguments.all {
+    let (removed, result) = match arguments.all {
         true => teardown::down_all(&root, &events).await,
-        false => teardown::down(&root, &platform::name(&arguments.name)?, &events).await,
+        false => (teardown::down(&root, &platform::name(&arguments.name)?, &events).await?, Ok(())),
     };
-    let removed = removed?;
     for notice in &removed.notices {
         eprintln!("note: {notice}");
     }
     match removed.things.len() {
+        0 if result.is_err() => {}
         0 => println!("nothing was running"),
         count => println!("{count} things removed: {}", removed.things.join(", ")),
     }
+    result?;
     Ok(ExitCode::from(exit::OK))
 }

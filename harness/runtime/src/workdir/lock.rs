@@ -36,10 +36,7 @@ impl Lock {
             let holder = holder(&mut file);
             let gone = holder.as_ref().is_some_and(|owner| owner.liveness() == Liveness::Dead);
             if !gone || Instant::now() >= deadline {
-                return Err(WorkdirError::Busy {
-                    path: path.to_owned(),
-                    pid: holder.map(|owner| owner.pid()),
-                });
+                return Err(WorkdirError::Busy { path: path.to_owned(), owner: holder });
             }
             std::thread::sleep(POLL_INTERVAL);
         }
