@@ -5,15 +5,16 @@
 //! expects its peers.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use bulkhead_runtime::beside;
 use bulkhead_runtime::probe::impostor::Impostor;
 use bulkhead_runtime::probe::records::{Book, Event, Line, Place, Source};
 use bulkhead_runtime::probe::{Presented, Sight};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::platform::{Platform, PlatformError};
 use crate::verdict::{Judged, Record, judge};
@@ -100,12 +101,13 @@ impl StandIn {
         let log = std::fs::File::create(&path).map_err(|error| failed("make a log", error))?;
         let errors = log.try_clone().map_err(|error| failed("make a log", error))?;
         let book = Book::open([(PAGE.to_owned(), Source::File(path))]);
-        let process = Command::new(binary)
-            .arg("--config")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::from(log))
-            .stderr(Stdio::from(errors))
+        let mut command = Command::new(binary);
+        command.arg("--config").arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::from(log)).stderr(Stdio::from(errors));
+        // It has a real credential: a run that is killed must not leave it to itself.
+        let record = &platform.record;
+        beside::belongs_to(&record.name, &record.state_dir, "a stand-in", &mut command);
+        let process = tokio::process::Command::from(command)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed("start the program", error))?;

@@ -6,6 +6,7 @@
 
 mod adopt;
 pub mod backend;
+pub mod beside;
 pub mod build;
 mod cache;
 pub mod console;

@@ -19,7 +19,7 @@ use crate::engine::sweep::Manner;
 use crate::owner::{Liveness, Owner};
 
 /// In the environment of each process: its labels, as a JSON object.
-pub(super) const LABELS_VARIABLE: &str = "BULKHEAD_LABELS";
+pub(crate) const LABELS_VARIABLE: &str = "BULKHEAD_LABELS";
 
 /// How long a process may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
