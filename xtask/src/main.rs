@@ -7,6 +7,7 @@ mod exit;
 mod overview;
 mod paint;
 mod platform;
+mod say;
 mod signals;
 mod tools;
 

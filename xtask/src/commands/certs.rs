@@ -10,6 +10,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::cli::{CertsCommand, ExplainArguments, PeerRole};
 use crate::exit::{self, OrExit as _, Outcome};
+use crate::say;
 
 pub(crate) fn run(command: &CertsCommand) -> Outcome {
     match command {
@@ -39,9 +40,9 @@ fn explain_files(arguments: &ExplainArguments) -> Outcome {
         now: UnixTime::now(),
     });
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&explanation).or_usage()?);
+        say::line(serde_json::to_string_pretty(&explanation).or_usage()?);
     } else {
-        println!("{explanation}");
+        say::line(&explanation);
     }
     Ok(ExitCode::from(if explanation.accepted { exit::OK } else { exit::REFUSED }))
 }

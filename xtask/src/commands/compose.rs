@@ -13,7 +13,7 @@ use bulkhead_runtime::starter::{BackendChoice, Lifetime, Starter};
 
 use crate::cli::ComposeArguments;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
-use crate::{cli, overview, platform, signals, tools};
+use crate::{cli, overview, platform, say, signals, tools};
 
 /// The committed example: two tenants, under this name.
 const EXAMPLE: &str = "compose/docker-compose.override.yml.example";
@@ -37,13 +37,13 @@ pub(crate) async fn run(arguments: &ComposeArguments) -> Outcome {
     let starter = Starter::new(spec, options).await?;
     if arguments.up {
         let environment = starter.start(&events, &cancel).await?;
-        print!("{}", overview::ready(environment.record()));
+        say::text(overview::ready(environment.record()));
     } else {
         let handover = starter.write_only(&events).await?;
-        println!("{} is written, and what it mounts; bring it up", files.rendered.display());
-        println!("  {}", handover.bring_up());
-        println!("and then, as with any other environment");
-        println!("  cargo xtask e2e --name {name}      (or status, logs, down)");
+        say::line(format_args!("{} is written, and what it mounts; bring it up", files.rendered.display()));
+        say::line(format_args!("  {}", handover.bring_up()));
+        say::line("and then, as with any other environment");
+        say::line(format_args!("  cargo xtask e2e --name {name}      (or status, logs, down)"));
     }
     Ok(ExitCode::from(exit::OK))
 }
@@ -63,7 +63,7 @@ fn check() -> Outcome {
     let committed =
         std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display())).or_usage()?;
     if committed == rendered {
-        println!("{EXAMPLE} is current");
+        say::line(format_args!("{EXAMPLE} is current"));
         return Ok(ExitCode::from(exit::OK));
     }
     let line =

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::DevArguments;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
-use crate::{overview, platform, signals};
+use crate::{overview, platform, say, signals};
 
 pub(crate) async fn run(arguments: &DevArguments) -> Outcome {
     let mut spec = platform::spec(&arguments.platform, &arguments.name)?;
@@ -26,9 +26,9 @@ pub(crate) async fn run(arguments: &DevArguments) -> Outcome {
     eprint!("{}", starter.plan());
     let environment = starter.start(&events, &cancel).await?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(environment.record()).or_not_started()?);
+        say::line(serde_json::to_string_pretty(environment.record()).or_not_started()?);
     } else {
-        print!("{}", overview::ready(environment.record()));
+        say::text(overview::ready(environment.record()));
     }
     if arguments.detach {
         return Ok(ExitCode::from(exit::OK));
@@ -42,14 +42,14 @@ async fn stay(mut environment: Environment, events: &Events, cancel: &Cancellati
     let mut lines = environment.logs(&selection);
     let tenants = slugs(environment.record());
     let look = Look::of_stdout();
-    println!(
-        "following the logs, without accepted calls and checks of ports (`cargo xtask logs --all` has them); Ctrl-C to stop\n"
+    say::line(
+        "following the logs, without accepted calls and checks of ports (`cargo xtask logs --all` has them); Ctrl-C to stop\n",
     );
     let died = loop {
         tokio::select! {
             () = cancel.cancelled() => break None,
             death = environment.next_death() => break Some(death),
-            Some(line) = lines.next() => if !line.is_routine { println!("{}", console::log_line(look, &tenants, &line)) },
+            Some(line) = lines.next() => if !line.is_routine { say::line(console::log_line(look, &tenants, &line)) },
         }
     };
     drop(lines);

@@ -2,12 +2,12 @@
 
 use std::process::{Command, ExitCode};
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::cli::DoctorArguments;
 use crate::exit::{self, Outcome};
-use crate::tools;
+use crate::paint::Paint;
+use crate::{say, tools};
 
 /// What one check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +47,7 @@ impl Check {
 pub(crate) async fn run(arguments: &DoctorArguments) -> Outcome {
     let checks = [system(), engine(), nats_server().await, composes(), openssl(), disk(), leftovers()];
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&checks).unwrap_or_default());
+        say::line(serde_json::to_string_pretty(&checks).unwrap_or_default());
     } else {
         print(&checks);
     }
@@ -56,16 +56,16 @@ pub(crate) async fn run(arguments: &DoctorArguments) -> Outcome {
 }
 
 fn print(checks: &[Check]) {
+    let paint = Paint::for_stdout();
     for check in checks {
-        let (word, colour) = match check.finding {
-            Finding::Good => ("good", AnsiColor::Green),
-            Finding::Limited => ("limited", AnsiColor::Yellow),
-            Finding::Missing => ("missing", AnsiColor::Red),
+        let word = match check.finding {
+            Finding::Good => paint.good("    good"),
+            Finding::Limited => paint.warning(" limited"),
+            Finding::Missing => paint.bad(" missing"),
         };
-        let style = Style::new().bold().fg_color(Some(colour.into()));
-        anstream::println!("{style}{word:>8}{style:#} {:<12} {}", check.name, check.detail);
+        say::line(format_args!("{word} {:<12} {}", check.name, check.detail));
         if !check.fix.is_empty() {
-            anstream::println!("{:>8} {:<12} fix: {}", "", "", check.fix);
+            say::line(format_args!("{:>8} {:<12} fix: {}", "", "", check.fix));
         }
     }
 }

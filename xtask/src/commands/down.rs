@@ -6,7 +6,7 @@ use bulkhead_runtime::{console, teardown};
 
 use crate::cli::DownArguments;
 use crate::exit::{self, Outcome};
-use crate::platform;
+use crate::{platform, say};
 
 pub(crate) async fn run(arguments: &DownArguments) -> Outcome {
     let events = console::on_stderr();
@@ -20,8 +20,8 @@ pub(crate) async fn run(arguments: &DownArguments) -> Outcome {
     }
     match removed.things.len() {
         0 if result.is_err() => {}
-        0 => println!("nothing was running"),
-        count => println!("{count} things removed: {}", removed.things.join(", ")),
+        0 => say::line("nothing was running"),
+        count => say::line(format_args!("{count} things removed: {}", removed.things.join(", "))),
     }
     result?;
     Ok(ExitCode::from(exit::OK))

@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 
 use crate::cli::LogsArguments;
 use crate::exit::{self, OrExit as _, Outcome};
-use crate::platform;
+use crate::{platform, say};
 
 pub(crate) async fn run(arguments: &LogsArguments) -> Outcome {
     let environment = platform::attach(&platform::name(&arguments.name)?).await?;
@@ -35,9 +35,12 @@ pub(crate) async fn run(arguments: &LogsArguments) -> Outcome {
         if line.is_routine && !arguments.all && !arguments.json {
             continue;
         }
-        match arguments.json {
-            true => println!("{}", line.raw),
-            false => println!("{}", console::log_line(look, &slugs, &line)),
+        let is_read = match arguments.json {
+            true => say::is_read(line.raw),
+            false => say::is_read(console::log_line(look, &slugs, &line)),
+        };
+        if !is_read {
+            return Ok(ExitCode::from(exit::OK));
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::StatusArguments;
 use crate::exit::{self, OrExit as _, Outcome};
-use crate::{overview, platform};
+use crate::{overview, platform, say};
 
 /// `environment.json`, and what each service is doing now.
 #[derive(Serialize)]
@@ -32,9 +32,9 @@ pub(crate) async fn run(arguments: &StatusArguments) -> Outcome {
         let states =
             states.into_iter().map(|(service, state)| State { service, state: state.to_string() }).collect();
         let status = Status { environment: environment.record(), states };
-        println!("{}", serde_json::to_string_pretty(&status).or_not_started()?);
+        say::line(serde_json::to_string_pretty(&status).or_not_started()?);
     } else {
-        print!("{}{}", overview::states(&states), overview::ready(environment.record()));
+        say::text(format_args!("{}{}", overview::states(&states), overview::ready(environment.record())));
     }
     Ok(ExitCode::from(if all_run { exit::OK } else { exit::NOT_STARTED }))
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::cli::{BenchArguments, BenchPart};
 use crate::exit::{self, Failure, OrExit as _, Outcome};
-use crate::{signals, tools};
+use crate::{say, signals, tools};
 use figures::Figure;
 use stage::Stage;
 
@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: &BenchArguments) -> Outcome {
     let wanted = |part: &BenchPart| arguments.only.is_empty() || arguments.only.contains(part);
     let mut measured = Measured { machine: machine(), parts: Vec::new() };
     if !arguments.json {
-        println!("{}", measured.machine);
+        say::line(&measured.machine);
     }
     for part in PARTS.into_iter().filter(wanted) {
         let (title, load_before) = (title(part), load());
@@ -86,7 +86,7 @@ pub(crate) async fn run(arguments: &BenchArguments) -> Outcome {
         measured.parts.push(part);
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&measured).or_not_judged()?);
+        say::line(serde_json::to_string_pretty(&measured).or_not_judged()?);
     }
     let complete = measured.parts.iter().all(|part| part.findings.failures.is_empty());
     Ok(ExitCode::from(if complete { exit::OK } else { exit::NOT_JUDGED }))
@@ -123,11 +123,11 @@ fn no_engine() -> Findings {
 }
 
 fn print(part: &Part) {
-    println!("\n{} (load before: {})", part.title, part.load_before);
+    say::line(format_args!("\n{} (load before: {})", part.title, part.load_before));
     let Findings { figures, failures, notes } = &part.findings;
-    figures.iter().for_each(|figure| println!("{}", figure.line()));
-    failures.iter().for_each(|failure| println!("  NOT MEASURED: {failure}"));
-    notes.iter().for_each(|note| println!("  note: {note}"));
+    figures.iter().for_each(|figure| say::line(figure.line()));
+    failures.iter().for_each(|failure| say::line(format_args!("  NOT MEASURED: {failure}")));
+    notes.iter().for_each(|note| say::line(format_args!("  note: {note}")));
 }
 
 fn machine() -> String {

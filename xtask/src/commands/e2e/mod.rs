@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::E2eArguments;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
-use crate::{platform, signals, tools};
+use crate::{platform, say, signals, tools};
 use request::Request;
 
 pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
@@ -147,9 +147,9 @@ fn tell(scenario: &ScenarioReport, paint: Paint) {
 /// Shows what was found, and gives the exit code.
 fn conclude(arguments: &E2eArguments, report: &Report) -> Result<u8, Failure> {
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(report).or_not_judged()?);
+        say::line(serde_json::to_string_pretty(report).or_not_judged()?);
     } else {
-        print!("{report}");
+        say::text(report);
     }
     Ok(report.exit_code())
 }

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::summary::{Ending, Line};
 use super::{Run, environment_name, forget_after_pass, no_engine};
-use crate::child;
 use crate::tools::{self, Compose};
+use crate::{child, say};
 
 /// The releases that must both be judged where nothing may be skipped.
 const MAJORS: [&str; 2] = ["1", "2"];
@@ -80,7 +80,7 @@ async fn bring_up(run: &Run, written: std::io::Result<Output>) -> Ending {
         Err(error) => return Ending::of_command(Err(error)),
     };
     let said = String::from_utf8_lossy(&stdout);
-    print!("{said}");
+    say::text(&said);
     match said.lines().find(|line| line.ends_with(" up -d")) {
         Some(line) if status.success() => {
             let mut shell = Command::new("sh");

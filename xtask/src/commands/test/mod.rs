@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{TestArguments, TestPart};
 use crate::exit::{OrExit as _, Outcome};
-use crate::{child, platform, signals, tools};
+use crate::{child, platform, say, signals, tools};
 use summary::{Ending, Line, exit_code};
 
 const PARTS: [TestPart; 5] =
@@ -47,8 +47,8 @@ pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
             TestPart::Compose => lines.extend(compose::parts(&run).await),
         }
     }
-    println!("\n== summary");
-    lines.iter().for_each(|line| println!("{line}"));
+    say::line("\n== summary");
+    lines.iter().for_each(say::line);
     Ok(ExitCode::from(exit_code(&lines)))
 }
 
@@ -58,7 +58,7 @@ impl Run {
         let ending = if self.cancel.is_cancelled() {
             Ending::unjudged("interrupted before it began")
         } else {
-            println!("\n== {name}");
+            say::line(format_args!("\n== {name}"));
             part.await
         };
         Line { name: name.to_owned(), ending, took: started.elapsed() }
