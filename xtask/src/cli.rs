@@ -18,7 +18,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 Exit codes:
   0  all well             2  bad usage            3  the environment did not start
-  4  isolation violated   5  could not judge"
+  4  isolation violated   5  could not judge      1  `certs explain`: it would be refused
+  130  a second Ctrl-C or SIGTERM: teardown was cut short"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     /// Show what is running and what to do next
     #[command(after_help = "Examples:
   cargo xtask status
-  cargo xtask status --json | jq .tenants")]
+  cargo xtask status --json | jq .environment.tenants")]
     Status(StatusArguments),
     /// Show the logs of all services together, coloured by tenant
     #[command(after_help = "Examples:
@@ -153,7 +154,7 @@ pub(crate) struct DevArguments {
 pub(crate) struct StatusArguments {
     #[command(flatten)]
     pub(crate) name: NameArgument,
-    /// Print environment.json with each service's present state
+    /// Print environment.json as `environment`, and each service's present state as `states`
     #[arg(long)]
     pub(crate) json: bool,
 }
