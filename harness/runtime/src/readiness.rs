@@ -15,6 +15,7 @@ use bulkhead_identity::{
 };
 use bulkhead_plan::Role;
 use bulkhead_plan::pki::CertificatePaths;
+use zeroize::Zeroizing;
 
 use crate::engine::chain;
 use crate::error::Failure;
@@ -30,7 +31,7 @@ pub struct Readiness {
     state_folder: PathBuf,
     root: Vec<u8>,
     chain: Vec<u8>,
-    key: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
 }
 
 /// One service, as it is seen from the host.
@@ -58,7 +59,7 @@ impl Readiness {
             state_folder: state_folder.to_owned(),
             root: read(root.certificate)?,
             chain: read(admin.chain.unwrap_or(admin.certificate))?,
-            key: read(admin.key)?,
+            key: Zeroizing::new(read(admin.key)?),
         })
     }
 
@@ -110,5 +111,22 @@ async fn poll<T, A: Future<Output = Result<T, String>>>(
             return Err(seen);
         }
         tokio::time::sleep(POLL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_in_no_debug_text() {
+        let readiness = Readiness {
+            state_folder: PathBuf::from("/state"),
+            root: Vec::new(),
+            chain: Vec::new(),
+            key: Zeroizing::new(vec![77, 77]),
+        };
+        let text = format!("{readiness:?}");
+        assert!(text.contains("/state") && !text.contains("77"), "{text}");
     }
 }
