@@ -154,7 +154,6 @@ fn line(shows: impl Into<String>, command: String) -> Line {
 }
 
 /// A path as one word of a POSIX shell.
-/// A path as a shell reads it back.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
