@@ -220,15 +220,28 @@ async fn receives(scene: &mut Scene, who: Peer) -> Step {
     scene.unclear(format!("{who} did not receive the message, so that nothing is known about others"))
 }
 
+/// Says something about the sender only when the message would have been heard.
 #[then(expr = "{peer} does not receive it")]
 async fn does_not_receive(scene: &mut Scene, who: Peer) -> Step {
-    if scene.has_received(&who) {
+    if !is_listening(&scene.listeners, &who) {
+        return scene.unclear(format!("{who} was not let listen, so that its silence says nothing"));
+    }
+    heard_nothing(scene, &who)
+}
+
+/// The same of somebody who need not have been let listen at all.
+#[then(expr = "{peer} receives nothing of {tenant}'s")]
+async fn receives_nothing(scene: &mut Scene, who: Peer, _tenant: crate::words::Tenant) -> Step {
+    heard_nothing(scene, &who)
+}
+
+fn heard_nothing(scene: &mut Scene, who: &Peer) -> Step {
+    if scene.has_received(who) {
         return scene.violated(format!("{who} received a message that was not for it to receive"));
     }
     Ok(())
 }
 
-#[then(expr = "{peer} receives nothing of {tenant}'s")]
-async fn receives_nothing(scene: &mut Scene, who: Peer, _tenant: crate::words::Tenant) -> Step {
-    does_not_receive(scene, who).await
+pub(super) fn is_listening(listeners: &[Listener], who: &Peer) -> bool {
+    listeners.iter().any(|listener| listener.peer == *who && listener.interest.is_some())
 }

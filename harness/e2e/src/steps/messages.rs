@@ -5,7 +5,7 @@ use bulkhead_runtime::probe::Sight;
 use bulkhead_runtime::probe::nats::Headers;
 use cucumber::when;
 
-use super::listening::{Topic, hears, itself, settle};
+use super::listening::{Topic, hears, is_listening, itself, settle};
 use crate::scene::{Scene, Step};
 use crate::verdict::{Judged, between, judge_operation};
 use crate::words::{Peer, Tenant};
@@ -61,6 +61,13 @@ async fn answers_itself(scene: &mut Scene, who: Peer, tenant: Tenant) -> Step {
     let asked = session.publish_with(&own.own_subject, Some(&target), &Headers::default(), "answer me").await;
     let heard = session.next(own.own, |message| message.reply.is_some()).await;
     let answered = session.publish(&target, nonce.as_str()).await;
+    if !matches!(heard.sight, Sight::Answered(_)) {
+        return scene
+            .unclear(format!("{who} did not get its own message, so that nothing was answered: {heard}"));
+    }
+    if !is_listening(&scene.listeners, &Peer::Agent(tenant.0.clone())) {
+        return scene.unclear(format!("{} is not listening, so that its silence says nothing", tenant.0));
+    }
     let after = hears(scene, &own).await;
     settle(scene).await?;
     let evidence = vec![asked.to_string(), heard.to_string(), answered.to_string()];
