@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::platform::{Platform, PlatformError};
 use crate::report::{Conclusion, conclude};
+use crate::steps::Reading;
 use crate::verdict::Judged;
 use crate::words::Peer;
 
@@ -39,7 +40,7 @@ pub(crate) struct Scene {
     /// Streams to be removed when the scenario ends.
     pub(crate) kept: Vec<(Peer, String)>,
     /// What owners read in their streams before anything was tried.
-    pub(crate) readings: Vec<(Peer, String, Vec<String>)>,
+    pub(crate) readings: Vec<(Peer, String, Reading)>,
     /// One of the few places for scenarios that keep streams.
     pub(crate) place: Option<OwnedSemaphorePermit>,
     /// What somebody else got to see.

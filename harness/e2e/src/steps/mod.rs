@@ -17,5 +17,5 @@ mod stored;
 mod streams;
 mod sweep;
 
-pub(crate) use storage::clean_up;
+pub(crate) use storage::{Reading, clean_up};
 pub(crate) use sweep::sweep;

@@ -1,8 +1,9 @@
 //! Streams with the broker, as their owners keep and read them.
 
+use std::fmt;
 use std::sync::Arc;
 
-use bulkhead_runtime::probe::{Observation, Sight};
+use bulkhead_runtime::probe::{Observation, Refusal, Sight};
 use serde_json::{Value, json};
 
 use crate::platform::{Platform, PlatformError};
@@ -84,13 +85,30 @@ pub(super) async fn store(scene: &mut Scene, owner: &Peer, subject: &str, text: 
     }
 }
 
-/// A stream's shape and every message in it, as its owner reads them.
-pub(super) async fn read(scene: &mut Scene, owner: &Peer, stream: &str) -> Result<Vec<String>, Unmet> {
+/// A stream as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Its shape and every message in it.
+    Holds(Vec<String>),
+    /// The broker knows no such stream.
+    Gone,
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holds(lines) => formatter.write_str(&lines.join("; ")),
+            Self::Gone => formatter.write_str("no such stream"),
+        }
+    }
+}
+
+/// What the broker says of a stream. A broker that says nothing leaves open what is in it: that is no reading.
+pub(super) async fn read(scene: &mut Scene, owner: &Peer, stream: &str) -> Result<Reading, Unmet> {
+    let unreadable = |seen: String| Unmet(format!("{owner} cannot read its {stream}: {seen}"));
     let session = scene.session(owner).await?;
     let info = session.api(&format!("$JS.API.STREAM.INFO.{stream}"), &Value::Null).await;
-    let Sight::Answered(info) = &info.sight else {
-        return Ok(vec![format!("not readable: {info}")]);
-    };
+    let Some(info) = shape(&info.sight).map_err(unreadable)? else { return Ok(Reading::Gone) };
     let state = &info["state"];
     let (first, last) = (state["first_seq"].as_u64().unwrap_or(0), state["last_seq"].as_u64().unwrap_or(0));
     let mut lines = vec![
@@ -100,12 +118,27 @@ pub(super) async fn read(scene: &mut Scene, owner: &Peer, stream: &str) -> Resul
     for sequence in first.max(1)..=last {
         let get = format!("$JS.API.STREAM.MSG.GET.{stream}");
         let message = session.api(&get, &json!({ "seq": sequence })).await;
-        lines.push(match &message.sight {
-            Sight::Answered(found) => format!("{sequence}: {}", found["message"]["data"]),
-            _ => format!("{sequence}: {}", message.sight),
-        });
+        lines.push(format!("{sequence}: {}", stored(&message.sight).map_err(unreadable)?));
     }
-    Ok(lines)
+    Ok(Reading::Holds(lines))
+}
+
+/// The stream's description; `None` when there is no such stream.
+fn shape(info: &Sight<Value>) -> Result<Option<&Value>, String> {
+    match info {
+        Sight::Answered(info) => Ok(Some(info)),
+        Sight::Refused(refusal) if refusal.is_stream_not_found() => Ok(None),
+        seen => Err(seen.to_string()),
+    }
+}
+
+/// A message's payload, or what JetStream says of a place where there is none.
+fn stored(message: &Sight<Value>) -> Result<String, String> {
+    match message {
+        Sight::Answered(found) => Ok(found["message"]["data"].to_string()),
+        Sight::Refused(refusal @ Refusal::JetStream { .. }) => Ok(refusal.to_string()),
+        seen => Err(seen.to_string()),
+    }
 }
 
 /// How many messages a stream holds.
@@ -177,6 +210,26 @@ fn decode_base64(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_is_no_reading() {
+        let error = |error| {
+            Sight::Refused(Refusal::JetStream { code: 404, error, description: "not found".to_owned() })
+        };
+        assert_eq!(shape(&error(10059)), Ok(None));
+        assert!(shape(&Sight::Answered(json!({}))).is_ok_and(|shape| shape.is_some()));
+        assert_eq!(stored(&error(10037)).unwrap(), "JetStream error 404/10037: not found");
+        let nothing = [
+            Sight::Silence(std::time::Duration::from_secs(3)),
+            Sight::Closed(String::new()),
+            Sight::Unreachable(String::new()),
+            Sight::NotMade(String::new()),
+            Sight::Refused(Refusal::Broker("Permissions Violation".to_owned())),
+        ];
+        for seen in nothing {
+            assert!(shape(&seen).is_err() && stored(&seen).is_err(), "{seen}");
+        }
+    }
 
     #[test]
     fn payloads_are_decoded() {

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::attack::{Attack, Copying};
 use super::storage::{
-    bucket, configuration, count, create, key, must_create, names, note_subject, note_text, notes, payload,
-    read, store,
+    Reading, bucket, configuration, count, create, key, must_create, names, note_subject, note_text, notes,
+    payload, read, store,
 };
 use crate::scene::{Scene, Step, Unmet};
 use crate::verdict::{Judged, between, judge_operation};
@@ -131,11 +131,11 @@ async fn the_copy_is_empty(scene: &mut Scene, who: Tenant, owner: Tenant) -> Ste
     }
     let copied = copy(scene);
     let held = read(scene, &who, &copied).await?;
-    scene.note(format!("{who}'s copy: {}", held.join("; ")));
+    scene.note(format!("{who}'s copy: {held}"));
     let holds = count(scene, &who, &copied).await?;
     match holds.sight {
         Sight::Answered(0) => Ok(()),
-        Sight::Answered(_) => scene.violated(format!("{who} holds messages of {owner}: {}", held.join("; "))),
+        Sight::Answered(_) => scene.violated(format!("{who} holds messages of {owner}: {held}")),
         Sight::Refused(refusal) if refusal.is_stream_not_found() => Ok(()),
         _ => scene.unclear(format!("{who}'s copy cannot be read: {holds}")),
     }
@@ -264,6 +264,9 @@ async fn own_copy_fills(scene: &mut Scene, who: &Peer) -> Result<Result<(), Stri
 
 async fn take_reading(scene: &mut Scene, owner: &Peer, stream: &str) -> Step {
     let reading = read(scene, owner, stream).await?;
+    if reading == Reading::Gone {
+        return scene.unclear(format!("{owner}'s {stream} is not there to be changed"));
+    }
     scene.readings.push((owner.clone(), stream.to_owned(), reading));
     Ok(())
 }
@@ -273,11 +276,7 @@ async fn is_unchanged(scene: &mut Scene, owner: &Peer, stream: &str) -> Step {
     let earlier = scene.readings.iter().find(|(who, name, _)| who == owner && name == stream);
     match earlier.map(|(_, _, reading)| reading.clone()) {
         Some(before) if before == now => Ok(()),
-        Some(before) => scene.violated(format!(
-            "{owner}'s {stream} changed from [{}] to [{}]",
-            before.join("; "),
-            now.join("; ")
-        )),
+        Some(before) => scene.violated(format!("{owner}'s {stream} changed from [{before}] to [{now}]")),
         None => scene.unclear(format!("{owner}'s {stream} was not read before")),
     }
 }
