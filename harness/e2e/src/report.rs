@@ -61,6 +61,8 @@ pub struct Report {
     pub scenarios: Vec<ScenarioReport>,
     /// The scenarios that this environment cannot show.
     pub not_covered: Vec<NotCovered>,
+    /// What earlier runs had left with the tenants, and this one removed before it began.
+    pub swept: Vec<String>,
     /// What the run could not clean up.
     pub kept: Vec<Kept>,
 }
@@ -104,6 +106,9 @@ impl fmt::Display for Report {
         )?;
         for NotCovered { feature, name, reason } in &self.not_covered {
             writeln!(formatter, "{:>12} {feature} › {name}: {reason}", "NOT COVERED")?;
+        }
+        for what in &self.swept {
+            writeln!(formatter, "{:>12} {what}, which an earlier run had left", "Removed")?;
         }
         for Kept(what) in &self.kept {
             writeln!(formatter, "{:>12} {what}", "LEFT BEHIND")?;

@@ -82,11 +82,12 @@ pub async fn run(
     let features = features::read(&options.features).await?;
     let (junit, json) = (create(options.junit.as_ref())?, create(options.json.as_ref())?);
     let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
-    let kept = steps::sweep(&platform).await.into_iter().map(Kept).collect();
+    let swept = steps::sweep(&platform).await;
+    let kept = swept.left.into_iter().map(Kept).collect();
     let course = Rc::new(Course {
         platform,
         options: options.clone(),
-        report: RefCell::new(Report { kept, ..Report::default() }),
+        report: RefCell::new(Report { kept, swept: swept.removed, ..Report::default() }),
         unheard: RefCell::default(),
         tell: Box::new(tell),
     });
