@@ -1,10 +1,11 @@
 //! The programs of this machine that commands make use of, and where to find them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use anyhow::Context as _;
+use bulkhead_runtime::engine::Engine;
 use bulkhead_runtime::nats_binary::{self, NatsBinary};
 
 /// A Compose that is installed here.
@@ -49,9 +50,10 @@ pub(crate) async fn nats_server() -> anyhow::Result<NatsBinary> {
     Ok(nats_binary::obtain().await?)
 }
 
-/// Whether a container engine answers. Asked of the engine itself, not of a file's existence.
-pub(crate) fn engine_answers() -> bool {
-    succeeds(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]))
+/// Whether a container engine answers: the one that environments would run in, which is not always the one that the
+/// `docker` program talks to.
+pub(crate) async fn engine_answers() -> bool {
+    Engine::connect().await.is_ok()
 }
 
 /// Where Docker's packages and its users put plugins; Compose's runs without the `docker` program as well.
@@ -98,10 +100,6 @@ fn compose_version(program: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("run {}", program.display()))?;
     anyhow::ensure!(output.status.success(), "{} version: {}", program.display(), output.status);
     Ok(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches('v').to_owned())
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

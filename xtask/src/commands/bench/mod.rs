@@ -100,7 +100,7 @@ async fn measure(part: BenchPart, stage: &Stage) -> Result<Findings, Failure> {
             Ok(Findings { figures, ..Findings::default() })
         }
         BenchPart::Process => process::run(stage).await,
-        BenchPart::Docker if tools::engine_answers() => docker::run(stage).await,
+        BenchPart::Docker if tools::engine_answers().await => docker::run(stage).await,
         BenchPart::Docker => Ok(no_engine()),
         BenchPart::E2e => suite::run(stage).await,
     }

@@ -18,7 +18,7 @@ const RUNS: usize = 3;
 pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
     for backend in ["process", "docker"] {
-        if backend == "docker" && !tools::engine_answers() {
+        if backend == "docker" && !tools::engine_answers().await {
             findings.notes.push("not measured on containers: no engine answers on this machine".to_owned());
             continue;
         }

@@ -16,7 +16,7 @@ const MAJORS: [&str; 2] = ["1", "2"];
 /// One part for each Compose, and one that says which are missing.
 pub(super) async fn parts(run: &Run) -> Vec<Line> {
     let all = "scenarios on Compose";
-    if !tools::engine_answers() {
+    if !tools::engine_answers().await {
         return vec![run.timed(all, async { no_engine() }).await];
     }
     let found = match tools::composes() {

@@ -72,7 +72,7 @@ impl Run {
     /// Tests of containers pass without a word where no engine answers: the summary has a line of its own for them.
     async fn cargo_tests(&self) -> Vec<Line> {
         let mut lines = vec![self.timed("cargo test", self.cargo_test()).await];
-        if !tools::engine_answers() {
+        if !tools::engine_answers().await {
             lines.push(self.timed("tests of containers among them", async { no_engine() }).await);
         }
         lines
@@ -102,7 +102,7 @@ impl Run {
     }
 
     async fn on_engine(&self, label: &str, further: &[&str]) -> Ending {
-        match tools::engine_answers() {
+        match tools::engine_answers().await {
             true => self.scenarios(label, further).await,
             false => no_engine(),
         }

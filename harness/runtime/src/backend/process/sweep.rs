@@ -43,11 +43,9 @@ pub async fn sweep(scope: &Scope, state_root: Option<&Path>, manner: Manner) -> 
     let mut found = labelled_processes();
     found.extend(state_root.map(written_processes).unwrap_or_default());
     found.retain(|_, labels| scope.covers(labels, now));
-    let ends = found.into_iter().map(|(process, labels)| async move {
-        let service = labels.get(SERVICE).cloned().unwrap_or_default();
-        let name = format!("process {service} (pid {})", process.pid());
-        (name, end(&process, manner).await)
-    });
+    let ends = found
+        .into_iter()
+        .map(|(process, labels)| async move { (named(&process, &labels), end(&process, manner).await) });
     let mut ended = Ended::default();
     for (name, result) in join_all(ends).await {
         match result {
@@ -56,6 +54,18 @@ pub async fn sweep(scope: &Scope, state_root: Option<&Path>, manner: Manner) -> 
         }
     }
     ended
+}
+
+/// What a sweep would end, as far as this system shows it.
+pub fn covered(scope: &Scope) -> Vec<String> {
+    let now = OffsetDateTime::now_utc();
+    let found = labelled_processes().into_iter().filter(|(_, labels)| scope.covers(labels, now));
+    found.map(|(process, labels)| named(&process, &labels)).collect()
+}
+
+fn named(process: &Owner, labels: &HashMap<String, String>) -> String {
+    let service = labels.get(SERVICE).map(String::as_str).unwrap_or_default();
+    format!("process {service} (pid {})", process.pid())
 }
 
 /// Ends one process: asks it first when `manner` says so, and kills it when it does not listen.
