@@ -1,4 +1,5 @@
-//! An environment that somebody brings up by hand, of which a service dies while it is taken up.
+//! Compose at work: a start that is cancelled, and an environment brought up by hand of which a service dies while it is
+//! taken up.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod support;
@@ -10,6 +11,7 @@ use bulkhead_runtime::backend::compose::ComposeFiles;
 use bulkhead_runtime::{BackendChoice, Environment, Failure, Lifetime, Starter, teardown};
 use support::{PATIENCE, Place, engine, eventually, spec};
 use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
 
 /// The Compose that is installed, if one answers.
 async fn compose() -> Option<String> {
@@ -22,15 +24,41 @@ async fn compose() -> Option<String> {
     None
 }
 
+fn files(program: String, place: &Place) -> ComposeFiles {
+    ComposeFiles {
+        program: program.into(),
+        base: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose/docker-compose.yml"),
+        rendered: place.root().join("override.yml"),
+    }
+}
+
+/// What the engine makes for a Compose that is no more would be there after the teardown has looked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_is_cancelled_while_compose_works_leaves_nothing() {
+    let (Some(_), Some(program)) = (engine().await, compose().await) else { return };
+    let place = Place::new();
+    let options = place.options(BackendChoice::Compose(files(program, &place))).await;
+    let starter = Starter::new(spec("cancel"), options).await.unwrap();
+    let (events, cancel) = (place.events(), CancellationToken::new());
+    let begun = async {
+        let look = async || match place.left().await.len() {
+            0 => Err("there is nothing yet"),
+            _ => Ok(()),
+        };
+        eventually("Compose has begun", async || look().await.map_err(str::to_owned)).await;
+        cancel.cancel();
+    };
+    let (started, ()) = tokio::join!(starter.start(&events, &cancel), begun);
+    let error = started.unwrap_err();
+    assert!(matches!(error.failure, Failure::Cancelled), "{error}");
+    place.assert_nothing_left().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_dies_while_it_is_waited_for_is_named_at_once() {
     let (Some(engine), Some(program)) = (engine().await, compose().await) else { return };
     let place = Place::new();
-    let files = ComposeFiles {
-        program: program.into(),
-        base: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose/docker-compose.yml"),
-        rendered: place.root().join("override.yml"),
-    };
+    let files = files(program, &place);
     // Runs, and is never ready.
     let mut options = place.options_with_agent(BackendChoice::Compose(files), "deaf").await;
     options.lifetime = Lifetime::Detached;

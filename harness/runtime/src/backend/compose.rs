@@ -94,10 +94,16 @@ impl ComposeBackend {
         let mut command = Command::new(&self.files.program);
         command.args(self.project_arguments()).args(["up", "--detach"]);
         command.env("BULKHEAD_STATE_DIR", self.project.workdir.path());
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        // Ctrl-C on the terminal is for the harness: a Compose that ends in the middle leaves the engine at work on what
+        // it asked for, and a teardown would not see what comes of that. So it is always waited for.
+        command.stdin(Stdio::null()).process_group(0);
         let attempt = format!("bring the project up with {}", self.files.program.display());
-        let output = command.output().await;
-        let output = output.map_err(|error| refused(&attempt, error.to_string()))?;
+        let not_run = attempt.clone();
+        let run = async move {
+            let output = command.output().await;
+            output.map_err(|error| refused(&not_run, error.to_string()))
+        };
+        let output = self.containers.to_its_end(run).await?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             if let Some(port) = taken_port(&said) {

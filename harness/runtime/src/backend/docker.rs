@@ -128,7 +128,7 @@ impl DockerBackend {
     }
 
     /// Lets the work go on to its end even when nobody waits for it any more.
-    async fn to_its_end<T: Send + 'static>(
+    pub(super) async fn to_its_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -190,12 +190,17 @@ impl Backend for DockerBackend {
             // Taken back by the report of the end, which may come after the engine's answer and after the next start.
             self.shared().stopping.insert(id.clone());
             let docker = self.docker.clone();
-            self.to_its_end(async move {
+            let stopped = self.to_its_end(async move {
                 let options = StopContainerOptionsBuilder::default().t(GRACE_SECONDS).build();
                 let stopped = docker.stop_container(&name, Some(options)).await;
                 stopped.map_err(|error| refused(format!("stop {name}"), &error))
-            })
-            .await
+            });
+            let stopped = stopped.await;
+            if stopped.is_err() {
+                // It may go on running, and then its next end is its own.
+                self.shared().stopping.remove(id);
+            }
+            stopped
         }
         .boxed()
     }
