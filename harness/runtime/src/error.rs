@@ -120,6 +120,14 @@ pub enum Failure {
         /// What the system said.
         reason: String,
     },
+    /// No port is left for a service.
+    #[error("there is no port for {id}: {reason}")]
+    NoPort {
+        /// Which service was to have one.
+        id: ServiceId,
+        /// Where one was looked for.
+        reason: String,
+    },
     /// A program could not be run.
     #[error("{id} could not be started as {}: {error}", .program.display())]
     Spawn {
@@ -258,6 +266,10 @@ impl Failure {
                 format!(
                     "see who has it (`ss -ltnp 'sport = :{port}'`), or leave `ports` out to get a free one"
                 )
+            }
+            Self::NoPort { .. } => {
+                "take down environments that nobody uses (`cargo xtask down --all`), or use fewer tenants"
+                    .to_owned()
             }
             Self::Spawn { .. } | Self::Died(_) | Self::NotReady(_) => {
                 "read its log; its configuration is in the state folder under services/".to_owned()

@@ -25,20 +25,26 @@ pub(super) struct Ports {
 impl Ports {
     /// Holds a port for each service: the one it wants, or a free one.
     pub(super) fn hold(services: impl Iterator<Item = (ServiceId, Option<u16>)>) -> Result<Self, Failure> {
+        Self::hold_from(services, FreePorts::from_anywhere())
+    }
+
+    fn hold_from(
+        services: impl Iterator<Item = (ServiceId, Option<u16>)>,
+        mut free: FreePorts,
+    ) -> Result<Self, Failure> {
         let mut held = BTreeMap::new();
-        let mut free = FreePorts::from_anywhere();
-        for (id, wanted) in services {
+        // Those with a wish come first: a free port that is handed out before could be the very one.
+        let (wishes, others): (Vec<_>, Vec<_>) = services.partition(|(_, wanted)| wanted.is_some());
+        for (id, wanted) in wishes.into_iter().chain(others) {
             let port = match wanted {
-                Some(port) => bind(port).map(|listener| (port, listener)),
-                None => free.next(),
+                Some(port) => bind(port)
+                    .map(|listener| (port, listener))
+                    .map_err(|error| Failure::PortTaken { id: id.clone(), port, reason: error.to_string() }),
+                None => {
+                    free.next().map_err(|error| Failure::NoPort { id: id.clone(), reason: error.to_string() })
+                }
             };
-            let taken = |error: io::Error| Failure::PortTaken {
-                id: id.clone(),
-                port: wanted.unwrap_or_default(),
-                reason: error.to_string(),
-            };
-            let port = port.map_err(taken)?;
-            held.insert(id, port);
+            held.insert(id, port?);
         }
         Ok(Self { held })
     }
@@ -106,6 +112,25 @@ mod tests {
         assert_ne!(numbers[0], numbers[1]);
         assert!(numbers.iter().all(|port| bind(*port).is_err()));
         assert!(numbers.iter().all(|port| *port < ephemeral_start()));
+    }
+
+    #[test]
+    fn a_free_port_is_never_one_that_somebody_else_wants() {
+        let mut search = FreePorts::from_anywhere();
+        let (next, listener) = search.next().unwrap();
+        let free = FreePorts { tried: search.tried - 1, ..search };
+        drop(listener);
+        let services = [(ServiceId::Nats, None), (ServiceId::Poller, Some(next))];
+        let ports = Ports::hold_from(services.into_iter(), free).unwrap();
+        assert_eq!(ports.numbers()[&ServiceId::Poller], next);
+    }
+
+    #[test]
+    fn no_port_at_all_is_said_without_a_number() {
+        let free = FreePorts { end: LOWEST, offset: 0, tried: 0 };
+        let failure = Ports::hold_from([(ServiceId::Nats, None)].into_iter(), free).unwrap_err();
+        assert!(failure.to_string().contains("there is no port for nats"), "{failure}");
+        assert!(failure.advice().contains("cargo xtask down --all"), "{}", failure.advice());
     }
 
     #[test]
