@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// How long anything may take on a machine that is busy with everything else.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -19,10 +21,9 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn terminate(child: &mut Child) -> ExitStatus {
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    eventually("the end after SIGTERM", || child.try_wait().unwrap())
+fn ended_by(signal: Signal, child: &mut Child) -> ExitStatus {
+    kill_process(Pid::from_child(child), signal).unwrap();
+    eventually("the end after a signal", || child.try_wait().unwrap())
 }
 
 /// The processes that carry the labels of an environment.
@@ -44,9 +45,24 @@ fn a_terminated_test_run_takes_its_platform_down() {
     let is_up = || folder.join("environment.json").exists().then_some(());
     eventually("a platform to interrupt", is_up);
     assert!(!processes_of(&name).is_empty());
-    let ended = terminate(&mut child);
+    let ended = ended_by(Signal::TERM, &mut child);
     let left = processes_of(&name);
     let _ = std::fs::remove_dir_all(&folder);
     assert_eq!(left, Vec::<PathBuf>::new());
     assert_eq!(ended.code(), Some(5), "nothing was judged");
+}
+
+#[test]
+fn a_closed_terminal_takes_the_platform_down() {
+    let name = format!("typed-hangup-{}", std::process::id());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["dev", "--name", &name, "--backend", "process", "--tenants", "1"]).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".bulkhead").join(&name);
+    eventually("a platform to hang up on", || folder.join("environment.json").exists().then_some(()));
+    let ended = ended_by(Signal::HUP, &mut child);
+    let left = processes_of(&name);
+    let _ = std::fs::remove_dir_all(&folder);
+    assert_eq!(left, Vec::<PathBuf>::new());
+    assert_eq!(ended.code(), Some(0), "it ended in order");
 }

@@ -9,6 +9,7 @@ use bulkhead_plan::render::{self, ComposeOptions};
 use bulkhead_plan::topology::Topology;
 use bulkhead_runtime::backend::compose::ComposeFiles;
 use bulkhead_runtime::console;
+use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::starter::{BackendChoice, Lifetime, Starter};
 
 use crate::cli::ComposeArguments;
@@ -39,7 +40,10 @@ pub(crate) async fn run(arguments: &ComposeArguments) -> Outcome {
         let environment = starter.start(&events, &cancel).await?;
         say::text(overview::ready(environment.record()));
     } else {
-        let handover = starter.write_only(&events).await?;
+        let handover = tokio::select! {
+            written = starter.write_only(&events) => written?,
+            () = cancel.cancelled() => return Err(StartError::from(bulkhead_runtime::Failure::Cancelled).into()),
+        };
         say::line(format_args!("{} is written, and what it mounts; bring it up", files.rendered.display()));
         say::line(format_args!("  {}", handover.bring_up()));
         say::line("and then, as with any other environment");
