@@ -86,6 +86,29 @@ async fn a_job_is_done_and_answered_with_its_nonce() {
 }
 
 #[tokio::test]
+async fn a_job_under_way_is_answered_when_the_agent_ends() {
+    let Some(setup) = Setup::with_nats() else { return };
+    let platform = setup.platform().await;
+    let mut heartbeats = listen(&platform, "acme.agents.status").await;
+    let mut agent = AgentProcess::start(&setup.config(AGENT, "")).await;
+    next(&mut heartbeats).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let details = silent.local_addr().unwrap().to_string();
+    let job = json!({"name": "a", "type": "grpc", "details": details, "timeout_ms": 10_000, "nonce": "n1"});
+    let answer = platform.client().request("acme.jobs.agent-001.p1", job.to_string().into());
+    let ended = async {
+        // The check has begun, and nobody will answer it.
+        let _connection = silent.accept().await.unwrap();
+        agent.terminate().await
+    };
+    let (answer, status) = tokio::join!(answer, ended);
+    let result: Value = serde_json::from_slice(&answer.unwrap().payload).unwrap();
+    assert_eq!((&result["available"], &result["nonce"]), (&false.into(), &"n1".into()), "{result}");
+    assert!(result["message"].as_str().unwrap().contains("stopping"), "{result}");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
 async fn results_of_an_outage_arrive_when_it_is_over() {
     let Some(mut setup) = Setup::with_nats() else { return };
     let config = setup.config(AGENT, CHECKS);
