@@ -1,6 +1,7 @@
 //! The standard gRPC health service, and the heartbeats on NATS.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_identity::{PlatformName, TenantSlug};
@@ -48,40 +49,49 @@ async fn follow(reporter: &HealthReporter, service: &str, mut state: watch::Rece
     }
 }
 
-/// Publishes heartbeats for each tenant until `shutdown`. While NATS is away there are none: a late heartbeat
-/// is worth nothing, and would take the place of a result in the buffer.
-pub async fn heartbeats(
-    tenants: &[TenantSlug],
-    publisher: Publisher,
-    link: &Link,
-    fleet: &Fleet,
-    pause: Duration,
-    shutdown: CancellationToken,
-) {
-    let mut ticks = interval(pause);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut losses = Losses::default();
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let connected = link.is_connected();
-        for tenant in tenants {
-            let outbox = publisher.status(tenant);
-            losses.tell(tenant, outbox, connected);
-            if !connected {
-                continue;
+/// Says for each tenant how the poller stands to it.
+#[derive(Clone)]
+pub struct Heartbeats {
+    /// Whom to tell.
+    pub tenants: Arc<[TenantSlug]>,
+    /// Where it goes.
+    pub publisher: Publisher,
+    /// The way there.
+    pub link: Link,
+    /// Who answers.
+    pub fleet: Fleet,
+}
+
+impl Heartbeats {
+    /// Publishes heartbeats for each tenant until `shutdown`. While NATS is away there are none: a late heartbeat
+    /// is worth nothing, and would take the place of a result in the buffer.
+    pub async fn run(self, pause: Duration, shutdown: CancellationToken) {
+        let Self { tenants, publisher, link, fleet } = self;
+        let mut ticks = interval(pause);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut losses = Losses::default();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
             }
-            let count = fleet.count(tenant);
-            publisher.heartbeat(&Heartbeat {
-                tenant: tenant.clone(),
-                poller_id: PlatformName::Poller,
-                agents_configured: count.configured,
-                agents_reachable: count.reachable,
-                outbox,
-                timestamp: OffsetDateTime::now_utc(),
-            });
+            let connected = link.is_connected();
+            for tenant in tenants.iter() {
+                let outbox = publisher.status(tenant);
+                losses.tell(tenant, outbox, connected);
+                if !connected {
+                    continue;
+                }
+                let count = fleet.count(tenant);
+                publisher.heartbeat(&Heartbeat {
+                    tenant: tenant.clone(),
+                    poller_id: PlatformName::Poller,
+                    agents_configured: count.configured,
+                    agents_reachable: count.reachable,
+                    outbox,
+                    timestamp: OffsetDateTime::now_utc(),
+                });
+            }
         }
     }
 }

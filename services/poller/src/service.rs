@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 use crate::anchors::Anchors;
 use crate::config::PollerConfig;
 use crate::fleet::Fleet;
+use crate::health::Heartbeats;
 use crate::poll::{DIAL_LIMIT, Target, Worker};
 use crate::publish::Publisher;
+use crate::supervise::supervised;
 use crate::{desk, health, report, streams};
 
 const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
@@ -98,12 +100,17 @@ impl Poller {
         let fleet = Fleet::new(agents.map(|agent| agent.name.clone()));
         let mut tasks = JoinSet::new();
         self.start_workers(&mut tasks, &publisher, &fleet, &shutdown);
-        tasks.spawn(desk::run(link.clone(), tenants.clone(), shutdown.clone()));
-        tasks.spawn({
-            let (publisher, link, fleet) = (publisher.clone(), link.clone(), fleet.clone());
-            let (pause, shutdown) = (self.config.interval(), shutdown.clone());
-            async move { health::heartbeats(&tenants, publisher, &link, &fleet, pause, shutdown).await }
-        });
+        let pause = self.config.interval();
+        let (desk_link, desk_tenants, end) = (link.clone(), tenants.clone(), shutdown.clone());
+        tasks.spawn(supervised("administrator's desk".to_owned(), pause, shutdown.clone(), move || {
+            desk::run(desk_link.clone(), desk_tenants.clone(), end.clone())
+        }));
+        let beats =
+            Heartbeats { publisher: publisher.clone(), link: link.clone(), fleet: fleet.clone(), tenants };
+        let end = shutdown.clone();
+        tasks.spawn(supervised("heartbeats".to_owned(), pause, shutdown.clone(), move || {
+            beats.clone().run(pause, end.clone())
+        }));
         let served = self.serve(socket, &link, &fleet, publisher.clone(), shutdown.clone()).await;
         shutdown.cancel();
         // What does not end in time is aborted when the set is dropped.
@@ -133,8 +140,19 @@ impl Poller {
             for agent in &tenant.agents {
                 let target = Target::from(agent.clone());
                 let (dialer, publisher, fleet) = (dialer.clone(), publisher.clone(), fleet.clone());
-                let worker = Worker::new(target, dialer, publisher, fleet, large_results.clone());
-                tasks.spawn(worker.run(self.config.interval(), shutdown.clone()));
+                let large_results = large_results.clone();
+                let (pause, end) = (self.config.interval(), shutdown.clone());
+                let what = format!("polling of {}", target.name);
+                tasks.spawn(supervised(what, pause, shutdown.clone(), move || {
+                    let worker = Worker::new(
+                        target.clone(),
+                        dialer.clone(),
+                        publisher.clone(),
+                        fleet.clone(),
+                        large_results.clone(),
+                    );
+                    worker.run(pause, end.clone())
+                }));
             }
         }
     }
