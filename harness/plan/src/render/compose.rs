@@ -80,7 +80,7 @@ struct AgentService<'a> {
     tmpfs: FlowSeq<[&'static str; 1]>,
     cap_drop: FlowSeq<[&'static str; 1]>,
     security_opt: FlowSeq<[&'static str; 1]>,
-    mem_limit: &'static str,
+    mem_limit: String,
     pids_limit: u32,
     labels: Labels,
 }
@@ -221,7 +221,7 @@ fn agent_service<'a>(
         tmpfs: FlowSeq(["/tmp"]),
         cap_drop: FlowSeq(["ALL"]),
         security_opt: FlowSeq(["no-new-privileges"]),
-        mem_limit: "64m",
+        mem_limit: format!("{}m", service.role.memory_mib()),
         pids_limit: 64,
         labels: labels(topology, options, Some(service), service.tenant.as_ref().map(ToString::to_string)),
     })

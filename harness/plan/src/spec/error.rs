@@ -2,6 +2,7 @@
 
 use super::{LifetimesError, MAX_AGENTS_PER_TENANT, MAX_TENANTS, MAX_TENANTS_IN_CONTAINERS};
 use super::{Position, YamlError};
+use crate::topology::Role;
 use bulkhead_identity::{AgentId, NameError, TenantSlug};
 
 /// Why a specification is refused. Nothing has been created when this is returned.
@@ -48,6 +49,25 @@ pub enum SpecError {
         /// Whose.
         tenant: TenantSlug,
         /// Where the second one stands.
+        at: Option<Position>,
+    },
+    /// Both services at one port of the host.
+    #[error(
+        "{}ports.nats and ports.poller are both {port}: give each a port of its own, or leave one out",
+        prefix(at)
+    )]
+    SamePort {
+        /// Which.
+        port: u16,
+        /// Where the ports stand.
+        at: Option<Position>,
+    },
+    /// An image without a name.
+    #[error("{}images.{role} is empty: name an image, or leave it out to use the project's own", prefix(at))]
+    EmptyImage {
+        /// In place of which service's.
+        role: Role,
+        /// Where the images stand.
         at: Option<Position>,
     },
     /// Lifetimes that contradict each other.

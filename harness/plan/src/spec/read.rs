@@ -24,9 +24,9 @@ struct WrittenSpec {
     #[serde(default)]
     lifetimes: Option<Spanned<Lifetimes>>,
     #[serde(default)]
-    images: ImageOverrides,
+    images: Option<Spanned<ImageOverrides>>,
     #[serde(default)]
-    ports: Ports,
+    ports: Option<Spanned<Ports>>,
 }
 
 #[derive(Deserialize)]
@@ -49,8 +49,14 @@ pub(super) fn from_yaml(text: &str) -> Result<EnvironmentSpec, SpecError> {
     }
     spec.network = written.network;
     spec.subnets = written.subnets;
-    spec.images = written.images;
-    spec.ports = written.ports;
+    if let Some(images) = written.images {
+        let at = Some(yaml::position_of(&images));
+        spec.images = images.value.checked().map_err(|role| SpecError::EmptyImage { role, at })?;
+    }
+    if let Some(ports) = written.ports {
+        let at = Some(yaml::position_of(&ports));
+        spec.ports = ports.value.checked().map_err(|port| SpecError::SamePort { port, at })?;
+    }
     Ok(spec)
 }
 

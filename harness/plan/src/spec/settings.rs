@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
+use crate::topology::Role;
+
 /// How tenants are separated on the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +58,14 @@ pub struct ImageOverrides {
 }
 
 impl ImageOverrides {
+    /// The same, unless one of them has no name: whose.
+    pub(super) fn checked(self) -> Result<Self, Role> {
+        let images = [(Role::Nats, &self.nats), (Role::Poller, &self.poller), (Role::Agent, &self.agent)];
+        let empty = |image: &Option<String>| image.as_ref().is_some_and(|image| image.trim().is_empty());
+        let unnamed = images.into_iter().find(|(_, image)| empty(image)).map(|(role, _)| role);
+        unnamed.map_or(Ok(self), Err)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -74,6 +84,14 @@ pub struct Ports {
 }
 
 impl Ports {
+    /// The same, unless it is one port twice: which. 0 is no port: who listens there is given one.
+    pub(super) fn checked(self) -> Result<Self, u16> {
+        match (self.nats, self.poller) {
+            (Some(nats), Some(poller)) if nats == poller && nats != 0 => Err(nats),
+            _ => Ok(self),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

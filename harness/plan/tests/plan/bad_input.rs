@@ -60,6 +60,16 @@ fn every_refusal_names_what_is_wrong_and_the_line() {
             &["3", "from 0 to 65535"],
         ),
         (
+            "one port twice",
+            "name: t\ntenants: [{ slug: acme }]\nports: { nats: 4222, poller: 4222 }\n",
+            &["ports.nats", "ports.poller", "4222", "line 3"],
+        ),
+        (
+            "an image without a name",
+            "name: t\ntenants: [{ slug: acme }]\nimages:\n  nats: nats:2\n  agent: ''\n",
+            &["images.agent is empty", "line 4"],
+        ),
+        (
             "agent in one label",
             "name: t\ntenants:\n  - slug: acme\n    agents: [agent-001]\n",
             &["agent-001", "4"],

@@ -7,7 +7,7 @@ use bulkhead_plan::environment::{self, BackendKind, RunningService};
 use bulkhead_plan::guide::guide;
 use bulkhead_plan::placement::HostPort;
 use bulkhead_plan::render::{self, ComposeOptions};
-use bulkhead_plan::{EnvironmentRecord, EnvironmentSpec, Placement, ServiceId, Topology};
+use bulkhead_plan::{EnvironmentRecord, EnvironmentSpec, Placement, Role, ServiceId, Topology};
 
 use crate::support::{NOW, assert_golden, spec_of};
 
@@ -122,4 +122,14 @@ fn a_service_that_does_not_run_is_named() {
         &BTreeMap::new(),
     );
     assert!(error.unwrap_err().to_string().starts_with("nats is part of the environment"));
+}
+
+/// The committed Compose file is written by hand.
+#[test]
+fn compose_gives_each_service_as_much_memory_as_the_engine_does() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose/docker-compose.yml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let limits: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("mem_limit: ")).collect();
+    let expected = [Role::Nats, Role::Poller].map(|role| format!("{}m", role.memory_mib()));
+    assert_eq!(limits, expected);
 }

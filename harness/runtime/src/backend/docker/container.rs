@@ -16,9 +16,6 @@ use super::{Creation, Known, chain, engine_name, network_name, refused, status_c
 use crate::backend::Placed;
 use crate::error::Failure;
 
-/// Memory that a service may use, in bytes. An agent at rest uses 5 MB, NATS with a hundred tenants 20 MB.
-const SERVICE_MEMORY: i64 = 128 << 20;
-const NATS_MEMORY: i64 = 512 << 20;
 /// Threads and processes of one container.
 const PIDS: i64 = 512;
 /// One processor's worth: a service that spins must not starve its neighbours, and every machine has one.
@@ -65,7 +62,7 @@ fn host_config(creation: &Creation, placed: &Placed, service: &Service, network:
     if service.role == Role::Nats {
         mounts.push(mount(state.join("data/nats"), CONTAINER_DATA, false));
     }
-    let memory = if service.role == Role::Nats { NATS_MEMORY } else { SERVICE_MEMORY };
+    let memory = i64::from(service.role.memory_mib()) << 20;
     HostConfig {
         network_mode: Some(network.to_owned()),
         mounts: Some(mounts),
