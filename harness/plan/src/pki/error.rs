@@ -50,6 +50,19 @@ pub enum PkiError {
         /// Who its issuer should be.
         expected: String,
     },
+    /// A certificate that is there comes from an authority of the right name and another key, which is not what a
+    /// renewal of ours leaves behind.
+    #[error(
+        "{} was issued by another {issuer} than the one that is here: it is from another environment, or its issuer was \
+         exchanged; move it away together with its key to have it made anew, or put back the issuer that it is from",
+        .path.display()
+    )]
+    OtherIssuer {
+        /// Which, relative to the state directory.
+        path: PathBuf,
+        /// The name of both issuers.
+        issuer: String,
+    },
     /// No key or serial could be had.
     #[error("no key could be made for {name}: {error}")]
     Keys {

@@ -14,7 +14,7 @@ use x509_parser::x509::X509Name;
 use zeroize::Zeroizing;
 
 use super::error::{PkiError, RenewalReason, UnreadableFile};
-use super::issue::{Request, Signer};
+use super::issue::{Request, Signer, SigningAuthority};
 use super::keys::{PrivateKey, Serial};
 use super::profile::{BACKDATING, Validity};
 
@@ -123,7 +123,20 @@ fn refuse_foreign(parsed: &X509Certificate<'_>, request: &Request<'_>) -> Result
     if found != expected {
         return Err(PkiError::ForeignIssuer { path: path(), found, expected });
     }
-    Ok(())
+    match &request.signer {
+        Signer::Authority(authority) if is_of_another(parsed, authority) => {
+            Err(PkiError::OtherIssuer { path: path(), issuer: found })
+        }
+        Signer::Authority(_) | Signer::Itself => Ok(()),
+    }
+}
+
+/// Whether a certificate comes from another authority of the same name, as every environment has one. A renewed
+/// authority has another key as well, and a higher generation than the one that its certificates name.
+fn is_of_another(parsed: &X509Certificate<'_>, authority: &SigningAuthority) -> bool {
+    authority.kept
+        && !signed_with(parsed, authority.issuer.key())
+        && generation(parsed.issuer()) >= authority.generation
 }
 
 /// Why a certificate of ours has to be replaced, if it has to. The most telling reason comes first.

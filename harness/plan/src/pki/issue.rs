@@ -45,6 +45,9 @@ impl std::fmt::Debug for SecretPem {
 pub(super) struct SigningAuthority {
     pub(super) name: AuthorityName,
     pub(super) issuer: Issuer<'static, PrivateKey>,
+    pub(super) generation: u32,
+    /// Whether it was there before, so that what it has issued may be there as well.
+    pub(super) kept: bool,
     validity: Validity,
 }
 
@@ -131,6 +134,7 @@ struct Obtained {
     key: PrivateKey,
     validity: Validity,
     generation: u32,
+    kept: bool,
 }
 
 impl<'a> Office<'a> {
@@ -155,11 +159,11 @@ impl<'a> Office<'a> {
             subject: Subject::Authority(name),
             lifetime,
         };
-        let Obtained { certificate, key, validity, generation } = self.obtain(&request)?;
+        let Obtained { certificate, key, validity, generation, kept } = self.obtain(&request)?;
         // The serial is no part of what an issuer passes on.
         let params = profile::authority(name, generation, &Serial(Vec::new()), validity);
         let issuer = Issuer::new(params, key);
-        Ok((SigningAuthority { name: name.clone(), issuer, validity }, certificate))
+        Ok((SigningAuthority { name: name.clone(), issuer, generation, kept, validity }, certificate))
     }
 
     /// A service's certificate.
@@ -188,6 +192,7 @@ impl<'a> Office<'a> {
                     key: good.key,
                     validity: good.validity,
                     generation: good.generation,
+                    kept: true,
                 };
                 (Action::Kept, obtained)
             }
@@ -215,6 +220,6 @@ impl<'a> Office<'a> {
             der: certificate.into(),
             key_pem: SecretPem(key.to_pem()),
         };
-        Ok(Obtained { certificate, key, validity, generation })
+        Ok(Obtained { certificate, key, validity, generation, kept: false })
     }
 }

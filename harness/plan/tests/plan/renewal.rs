@@ -173,6 +173,50 @@ fn a_certificate_of_somebody_else_is_refused_by_name() {
     assert!(error.to_string().contains("platform.ca.serviceradar"), "{error}");
 }
 
+/// `files` with those of `others` whose path begins so in their place.
+fn mixed(files: &[PlannedFile], others: &[PlannedFile], prefix: &str) -> ExistingCertificates {
+    let mut existing = as_existing(files);
+    for file in others.iter().filter(|file| file.path.to_string_lossy().starts_with(prefix)) {
+        existing.insert(file.path.clone(), file.contents.as_bytes());
+    }
+    existing
+}
+
+/// Every environment's authorities have the same names: the keys tell them apart.
+#[test]
+fn what_another_environment_s_authority_has_issued_is_refused_and_not_replaced() {
+    let topology = topology();
+    let (files, others) = (new_pki(&topology).files(), new_pki(&topology).files());
+    for (prefix, path, issuer) in [
+        ("certs/tenants/acme/", ACME, "root.ca.serviceradar"),
+        ("certs/tenants/acme/components/", AGENT, "tenant-acme.ca.serviceradar"),
+        ("certs/root", "certs/platform/ca.pem", "root.ca.serviceradar"),
+    ] {
+        let error = again(&topology, NOW, &mixed(&files, &others, prefix)).unwrap_err();
+        assert!(matches!(error, PkiError::OtherIssuer { .. }), "{prefix}: {error:?}");
+        for part in [path, issuer, "another environment", "move it away"] {
+            assert!(error.to_string().contains(part), "{part:?} is not in {error}");
+        }
+    }
+    // Nor is it when it has expired.
+    let later = NOW + Duration::days(400);
+    let error =
+        again(&topology, later, &mixed(&files, &others, "certs/tenants/acme/components/")).unwrap_err();
+    assert!(matches!(error, PkiError::OtherIssuer { .. }), "{error:?}");
+}
+
+#[test]
+fn a_run_that_died_after_it_renewed_an_authority_is_taken_up() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let renewed = again(&topology, NOW, &changed(&files, "certs/root-key.pem", None)).unwrap();
+    let third = again(&topology, NOW, &mixed(&files, &renewed.files(), "certs/root")).unwrap();
+    assert_eq!(*action(&third, "certs/platform/ca.pem"), Action::Renewed(RenewalReason::IssuerChanged));
+    for path in [ACME, AGENT, GLOBEX_AGENT] {
+        assert_eq!(*action(&third, path), Action::Renewed(RenewalReason::IssuerChanged), "{path}");
+    }
+}
+
 #[test]
 fn corrupt_files_are_refused_by_name() {
     let topology = topology();
