@@ -75,7 +75,7 @@ pub struct RuleOutcome {
     pub advice: Option<String>,
 }
 
-/// The three ways of a rule.
+/// The four ways of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleState {
@@ -85,6 +85,8 @@ pub enum RuleState {
     Failed,
     /// An earlier rule is broken, so it was not asked.
     NotReached,
+    /// There was nothing to ask it of: no revocation list is part of a [`Question`].
+    NotAsked,
 }
 
 /// What a certificate says of itself.
@@ -184,10 +186,10 @@ fn of_refusal(refusal: &Refusal) -> Failure {
 fn outcomes(failure: Option<&Failure>) -> Vec<RuleOutcome> {
     let broken = failure.map(|failure| failure.rule);
     let state = |rule: Rule| match broken {
-        None => RuleState::Passed,
-        Some(broken) if rule < broken => RuleState::Passed,
         Some(broken) if rule == broken => RuleState::Failed,
-        Some(_) => RuleState::NotReached,
+        Some(broken) if rule > broken => RuleState::NotReached,
+        _ if rule == Rule::Revocation => RuleState::NotAsked,
+        _ => RuleState::Passed,
     };
     let outcome = |rule: Rule| {
         let failure = failure.filter(|failure| failure.rule == rule);
@@ -235,6 +237,7 @@ impl fmt::Display for Explanation {
                 RuleState::Passed => "passed",
                 RuleState::Failed => "FAILED",
                 RuleState::NotReached => "-",
+                RuleState::NotAsked => "not asked",
             };
             let id = outcome.rule.id();
             writeln!(formatter, "{word:>9} {id}: {}", outcome.sentence)?;

@@ -145,7 +145,12 @@ fn explain_agrees_with_the_verifier_on_every_case() {
         }
         let states: Vec<RuleState> = explanation.rules.iter().map(|rule| rule.state).collect();
         let failed = states.iter().filter(|s| **s == RuleState::Failed).count();
-        let ordered = states.is_sorted_by_key(|state| *state as u8);
+        let asked = explanation.rules.iter().filter(|rule| rule.state != RuleState::NotAsked);
+        let ordered = asked.is_sorted_by_key(|rule| rule.state as u8);
+        let revocation = explanation.rules.iter().find(|rule| rule.rule == Rule::Revocation);
+        if revocation.is_none_or(|rule| rule.state == RuleState::Passed) {
+            return Err("revocation passed, and nobody asked".to_owned());
+        }
         let complete = states.len() == Rule::ALL.len() && ordered;
         let expected_failures = usize::from(verdict != ACCEPTED);
         if failed != expected_failures || !complete {
