@@ -245,7 +245,9 @@ async fn a_connection_does_not_grow_old() {
             Err(status) => Ok(status),
         }
     });
-    assert_eq!(ended.await.code(), tonic::Code::Unavailable);
+    // A call that the end overtakes before it is sent is cancelled by the client itself.
+    let code = ended.await.code();
+    assert!(matches!(code, tonic::Code::Unavailable | tonic::Code::Cancelled), "{code:?}");
     served.assert_answers_the_poller().await;
 }
 
