@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -113,6 +113,8 @@ pub async fn run(
             choosing.takes(&Place { feature, rule, scenario })
         })
         .await;
+    publish(options.junit.as_ref())?;
+    publish(options.json.as_ref())?;
     let mut report = course.report.take();
     let unheard = course.unheard.take();
     unheard.iter().for_each(|scenario| (course.tell)(scenario));
@@ -197,13 +199,26 @@ fn forget_one(unheard: &mut Vec<ScenarioReport>, ended: &ScenarioReport) {
 
 type Output = Box<dyn std::io::Write>;
 
-/// A report's file; a report that nobody wants is written nowhere.
+/// A report's file, under a name of its own until it is whole; a report that nobody wants is written nowhere.
 fn create(path: Option<&PathBuf>) -> Result<Output, RunError> {
     let Some(path) = path else { return Ok(Box::new(std::io::sink())) };
-    match File::create(path) {
+    match File::create(unfinished(path)) {
         Ok(file) => Ok(Box::new(file)),
         Err(source) => Err(RunError::ReportFile { path: path.clone(), source }),
     }
+}
+
+/// Takes the place of the last run's report, which an interrupted run leaves alone.
+fn publish(path: Option<&PathBuf>) -> Result<(), RunError> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::rename(unfinished(path), path)
+        .map_err(|source| RunError::ReportFile { path: path.clone(), source })
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
 }
 
 /// A scenario and where it stands.
@@ -259,7 +274,24 @@ fn why_failed(finished: &ScenarioFinished) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
+
+    #[test]
+    fn the_last_report_stays_until_the_next_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("junit.xml");
+        std::fs::write(&path, "the last").unwrap();
+        let mut file = create(Some(&path)).unwrap();
+        file.write_all(b"the next").unwrap();
+        drop(file);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "the last");
+        publish(Some(&path)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "the next");
+        let names = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 1);
+    }
 
     #[test]
     fn a_scenario_whose_end_is_never_heard_of_stays_unjudged() {
