@@ -89,13 +89,6 @@ impl Presented {
         &self.key
     }
 
-    /// The same credential under another label.
-    #[must_use]
-    pub fn labelled(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
-        self
-    }
-
     /// Presents this whatever the peer asks for: rustls' own resolvers withhold a certificate that does
     /// not suit the peer's hints, and then the peer refuses for want of a certificate, not for the flaw.
     ///

@@ -93,12 +93,6 @@ impl Session {
         self.handshake.as_ref()
     }
 
-    /// The broker's INFO.
-    #[must_use]
-    pub fn greeting(&self) -> &Value {
-        &self.greeting
-    }
-
     /// Waits until the broker has handled everything that was sent before, and has delivered everything that
     /// it had queued for this connection by then.
     pub async fn flush(&mut self) -> Observation<()> {
@@ -194,11 +188,6 @@ impl Session {
         let until = Instant::now() + self.deadline;
         let sight = self.wait_for(until, |one| one.subscription == interest.0 && wanted(one)).await;
         watch.stop(sight, self.local)
-    }
-
-    /// What the broker complained about since the last look.
-    pub fn take_complaints(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.complaints)
     }
 
     fn watch(&self, what: &str) -> Stopwatch {
