@@ -96,8 +96,7 @@ async fn measure(part: BenchPart, stage: &Stage) -> Result<Findings, Failure> {
     match part {
         BenchPart::Pki => {
             // What it starts are programs of its own, which Ctrl-C on the terminal ends as well.
-            let figures = pki::run(stage.runs).or_not_judged()?;
-            Ok(Findings { figures, ..Findings::default() })
+            pki::run(stage.runs).or_not_judged()
         }
         BenchPart::Process => process::run(stage).await,
         BenchPart::Docker if tools::engine_answers().await => docker::run(stage).await,

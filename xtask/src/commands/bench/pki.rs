@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use super::Findings;
 use super::figures::{Bound, Figure};
 use bulkhead_runtime::build;
 
@@ -20,12 +21,15 @@ struct Speed {
     seconds: Vec<f64>,
 }
 
-pub(super) fn run(runs: usize) -> anyhow::Result<Vec<Figure>> {
+pub(super) fn run(runs: usize) -> anyhow::Result<Findings> {
     let small = speed(3, runs)?;
     let large = speed(1000, runs)?;
     let per_second: Vec<f64> =
         large.seconds.iter().map(|seconds| f64::from(large.certificates) / seconds).collect();
-    let by_openssl: Vec<f64> = (0..runs).map(|_| openssl(3)).collect::<Result<_, _>>()?;
+    let (by_openssl, failures) = match (0..runs).map(|_| openssl(3)).collect::<anyhow::Result<Vec<f64>>>() {
+        Ok(seconds) => (seconds, Vec::new()),
+        Err(error) => (Vec::new(), vec![format!("by openssl: {error:#}")]),
+    };
     let figures = [
         Figure::of("PKI, 3 tenants x 4 certificates", "s", &small.seconds)
             .map(|figure| figure.held_to(Bound::AtMost(0.02))),
@@ -33,7 +37,7 @@ pub(super) fn run(runs: usize) -> anyhow::Result<Vec<Figure>> {
             .map(|figure| figure.held_to(Bound::AtLeast(15_000.0))),
         Figure::of("the same for 3 tenants by openssl, P-256", "s", &by_openssl),
     ];
-    Ok(figures.into_iter().flatten().collect())
+    Ok(Findings { figures: figures.into_iter().flatten().collect(), failures, ..Findings::default() })
 }
 
 fn speed(tenants: usize, runs: usize) -> anyhow::Result<Speed> {
