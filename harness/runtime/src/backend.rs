@@ -95,6 +95,9 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Starts a service that was created, or stopped.
     fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<RunningService, Failure>>;
 
+    /// The service answers: whatever is kept only to explain a start that fails can be let go.
+    fn settled(&self, _id: &ServiceId) {}
+
     /// Stops one service without a death being reported.
     fn stop<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>>;
 

@@ -156,7 +156,10 @@ impl Environment {
         let readiness = Readiness::from_state(self.workdir.path())?;
         let Some((role, name)) = self.identity_of(id) else { return Err(Failure::NoSuchService(id.clone())) };
         let target = Target { role, name: &name, address: &address };
-        let Err(last_seen) = readiness.wait(target, READY_TIMEOUT).await else { return Ok(()) };
+        let Err(last_seen) = readiness.wait(target, READY_TIMEOUT).await else {
+            self.backend.settled(id);
+            return Ok(());
+        };
         let last_lines = logs::last_lines(self.backend.as_ref(), id).await;
         let (id, after) = (id.clone(), began.elapsed());
         let late = NotReady { id, address: address.clone(), after, last_seen, last_lines };

@@ -8,12 +8,15 @@
 pub(crate) mod container;
 mod deaths;
 mod networks;
+mod tail;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::errors::Error;
 use bollard::models::ContainerStateStatusEnum;
 use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
 use bulkhead_plan::environment::{BackendKind, RunningService};
@@ -22,7 +25,7 @@ use bulkhead_plan::topology::NetworkName;
 use bulkhead_plan::{EnvironmentSpec, Service, ServiceId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -33,6 +36,7 @@ use crate::engine::{Engine, chain, status_code};
 use crate::error::Failure;
 use crate::event::Death;
 use crate::workdir::Workdir;
+use tail::Tail;
 
 /// How long a service may take to end by itself before it is killed.
 const GRACE_SECONDS: i32 = 2;
@@ -64,6 +68,8 @@ struct Shared {
     containers: BTreeMap<ServiceId, Known>,
     /// Services whose end somebody asked for.
     stopping: BTreeSet<ServiceId>,
+    /// What services write while they start.
+    tails: BTreeMap<ServiceId, Tail>,
 }
 
 /// How a service's container is found again.
@@ -172,6 +178,9 @@ impl Backend for DockerBackend {
     fn start<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<RunningService, Failure>> {
         async move {
             let known = self.known(id)?;
+            if let Some(tail) = Tail::listen(&self.docker, &known.name, deaths::SHOWN_LINES).await {
+                self.shared().tails.insert(id.clone(), tail);
+            }
             let (docker, handle, id) = (self.docker.clone(), known.name.clone(), id.clone());
             let (address, loopback) =
                 self.to_its_end(async move { container::start(&docker, &id, &known).await }).await?;
@@ -179,6 +188,10 @@ impl Backend for DockerBackend {
             Ok(RunningService { handle, address, loopback, logs })
         }
         .boxed()
+    }
+
+    fn settled(&self, id: &ServiceId) {
+        self.shared().tails.remove(id);
     }
 
     fn stop<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>> {
@@ -246,13 +259,18 @@ impl Backend for DockerBackend {
     }
 }
 
-/// The engine sends pieces of lines when a line is long, and several lines in one piece when many are there already.
 fn log_lines(docker: Docker, name: String, part: LogPart) -> BoxStream<'static, String> {
     let tail = part.last.map_or_else(|| "all".to_owned(), |last| last.to_string());
     let options =
         LogsOptionsBuilder::default().stdout(true).stderr(true).follow(part.follow).tail(&tail).build();
-    let pieces = docker.logs(&name, Some(options)).boxed();
-    futures::stream::unfold((pieces, String::new()), async |(mut pieces, mut partial)| {
+    lines_of(docker.logs(&name, Some(options)))
+}
+
+/// The engine sends pieces of lines when a line is long, and several lines in one piece when many are there already.
+fn lines_of(
+    pieces: impl Stream<Item = Result<LogOutput, Error>> + Send + 'static,
+) -> BoxStream<'static, String> {
+    futures::stream::unfold((pieces.boxed(), String::new()), async |(mut pieces, mut partial)| {
         loop {
             if let Some((line, rest)) = partial.split_once('\n') {
                 let (line, rest) = (line.trim_end().to_owned(), rest.to_owned());
@@ -268,7 +286,7 @@ fn log_lines(docker: Docker, name: String, part: LogPart) -> BoxStream<'static, 
     .boxed()
 }
 
-fn refused(attempt: String, error: &bollard::errors::Error) -> Failure {
+fn refused(attempt: String, error: &Error) -> Failure {
     Failure::Refused { attempt, reason: chain(error) }
 }
 

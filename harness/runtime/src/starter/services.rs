@@ -65,6 +65,7 @@ impl Services<'_> {
             let late = NotReady { id, address, after: began.elapsed(), last_seen, last_lines };
             return Err(Failure::NotReady(Box::new(late)));
         }
+        self.backend.settled(&id);
         self.events.emit(Event::ServiceReady { id, address, after: began.elapsed() });
         Ok(())
     }
