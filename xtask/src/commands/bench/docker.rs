@@ -1,17 +1,15 @@
 //! Containers: our start and a bare create-and-start of the same containers in turn, and Compose beside them. Pairs are
 //! compared one by one, so that what else the machine does in the meantime weighs on both.
 
-use anyhow::Context as _;
 use bulkhead_runtime::backend::compose::ComposeFiles;
 use bulkhead_runtime::engine::Engine;
-use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::starter::{BackendChoice, ProgramSource};
 
-use super::Findings;
 use super::figures::{Bound, Figure};
 use super::raw::Graph;
 use super::stage::{self, Stage, Started, Subject};
+use super::{Findings, death};
 use crate::exit::{Failure, OrExit as _};
 use crate::tools;
 
@@ -26,7 +24,6 @@ const DOWN_S: f64 = 1.0;
 struct Samples {
     up: Vec<f64>,
     down: Vec<f64>,
-    death: Vec<f64>,
     raw: Vec<f64>,
     ratio: Vec<f64>,
     /// For each Compose its version and its seconds.
@@ -40,6 +37,12 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
         let samples = measure(stage, &engine, tenants).await;
         let samples = findings.keep(stage, format!("{tenants} tenants"), samples)?;
         findings.figures.extend(samples.iter().flat_map(|samples| figures(tenants, samples)));
+    }
+    let (programs, _) = stage::services(stage).await?;
+    let death = death::at_start(stage, BackendChoice::Docker, &programs).await;
+    if let Some(death) = findings.keep(stage, "a death at the start".to_owned(), death)? {
+        let figure = Figure::of("an agent dies at its start, until it is reported", "s", &death);
+        findings.figures.extend(figure.map(|figure| figure.held_to(Bound::AtMost(stage::DEATH_S))));
     }
     findings.notes.push(engine.description.clone());
     findings.notes.push(
@@ -58,8 +61,6 @@ fn figures(tenants: usize, samples: &Samples) -> Vec<Figure> {
         of("created and started by bare engine calls", "s", &samples.raw),
         of("ours / bare, pair by pair", "ratio", &samples.ratio)
             .map(|figure| figure.held_to(Bound::AtMost(RATIO))),
-        of("the report of an agent's death", "s", &samples.death)
-            .map(|figure| figure.held_to(Bound::AtMost(stage::DEATH_S))),
         of("down", "s", &samples.down).map(|figure| match tenants {
             3 => figure.held_to(Bound::AtMost(DOWN_S)),
             _ => figure,
@@ -109,10 +110,8 @@ async fn in_turn(
         samples.composes.push((version.clone(), Vec::new()));
     }
     for _ in 0..stage.runs {
-        let Started { mut environment, seconds } = stage.start(ours).await?;
+        let Started { environment, seconds } = stage.start(ours).await?;
         samples.up.push(seconds);
-        let pid = pid_of_an_agent(engine, &environment).await?;
-        samples.death.push(stage::death(&mut environment, pid).await?);
         samples.down.push(stage::down(environment).await?);
         stage.go_on()?;
         let raw = graph.create_and_start(engine.docker()).await?;
@@ -125,16 +124,6 @@ async fn in_turn(
         }
     }
     Ok(samples)
-}
-
-/// The process of one agent as the host sees it.
-async fn pid_of_an_agent(engine: &Engine, environment: &Environment) -> Result<i32, Failure> {
-    let agent = environment.record().services.iter().find(|service| service.tenant.is_some());
-    let agent = agent.context("an environment without agents").or_not_judged()?;
-    let found = engine.docker().inspect_container(&agent.handle, None).await;
-    let pid =
-        found.context("describe an agent's container").or_not_judged()?.state.and_then(|state| state.pid);
-    pid.and_then(|pid| i32::try_from(pid).ok()).context("the engine names no process").or_not_judged()
 }
 
 /// Makes the images and certificates, and looks at what the bare calls are to make again.

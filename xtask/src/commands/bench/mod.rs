@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast things are, as medians with their spread. Bounds are reported, not enforced: machines
 //! are shared, and a figure is worth what the load beside it was.
 
+mod death;
 mod docker;
 mod figures;
 mod pki;

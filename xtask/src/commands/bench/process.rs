@@ -3,9 +3,9 @@
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_runtime::starter::{BackendChoice, ProgramSource};
 
-use super::Findings;
 use super::figures::{Bound, Figure};
 use super::stage::{self, Stage, Started, Subject};
+use super::{Findings, death};
 use crate::exit::Failure;
 use crate::tools;
 
@@ -19,7 +19,6 @@ const DOWN_S: f64 = 1.0;
 struct Samples {
     up: Vec<f64>,
     down: Vec<f64>,
-    death: Vec<f64>,
     /// Resident MiB of a tenant's agent, as a mean over the tenants of one run.
     tenant: Vec<f64>,
 }
@@ -40,6 +39,11 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, Failure> {
         let measured = findings.keep(stage, format!("{tenants} tenants"), measured)?;
         findings.figures.extend(measured.iter().flat_map(|samples| figures(tenants, limit, samples)));
     }
+    let death = death::at_start(stage, BackendChoice::Process, &programs).await;
+    if let Some(death) = findings.keep(stage, "a death at the start".to_owned(), death)? {
+        let figure = Figure::of("an agent dies at its start, until it is reported", "s", &death);
+        findings.figures.extend(figure.map(|figure| figure.held_to(Bound::AtMost(stage::DEATH_S))));
+    }
     let note = "services of the dev profile, as `dev` builds them; certificates of an earlier start";
     findings.notes.push(note.to_owned());
     Ok(findings)
@@ -52,12 +56,10 @@ fn figures(tenants: usize, limit: Option<f64>, samples: &Samples) -> Vec<Figure>
     };
     let up = Figure::of(format!("{tenants} tenants up, until all is ready"), "s", &samples.up);
     let down = Figure::of(format!("{tenants} tenants down"), "s", &samples.down);
-    let death = Figure::of(format!("{tenants} tenants, the report of an agent's death"), "s", &samples.death);
     let memory = format!("memory per tenant, of {tenants} (its agent, resident)");
     let figures = [
         held(up, limit),
         held(down, (tenants == 3).then_some(DOWN_S)),
-        held(death, Some(stage::DEATH_S)),
         Figure::of(memory, "MiB", &samples.tenant),
     ];
     figures.into_iter().flatten().collect()
@@ -78,13 +80,9 @@ async fn measure_all(stage: &Stage, subject: &Subject) -> Result<Samples, Failur
     let mut samples = Samples::default();
     stage::down(stage.start(subject).await?.environment).await?;
     for _ in 0..stage.runs {
-        let Started { mut environment, seconds } = stage.start(subject).await?;
+        let Started { environment, seconds } = stage.start(subject).await?;
         samples.up.push(seconds);
         samples.tenant.extend(per_tenant(environment.record()));
-        let agents = environment.record().services.iter().filter(|service| service.tenant.is_some());
-        if let Some(pid) = agents.filter_map(|service| service.handle.parse().ok()).next() {
-            samples.death.push(stage::death(&mut environment, pid).await?);
-        }
         samples.down.push(stage::down(environment).await?);
     }
     Ok(samples)

@@ -1,25 +1,21 @@
 //! What every measured start has in common: names of its own, a clock around it, and nothing left of it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::Context as _;
 use bulkhead_plan::EnvironmentSpec;
 use bulkhead_runtime::build;
 use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
-use bulkhead_runtime::starter::{BackendChoice, Lifetime, ProgramSource, Starter};
-use rustix::process::{Pid, Signal, kill_process};
+use bulkhead_runtime::starter::{BackendChoice, Lifetime, ProgramSource, StartOptions, Starter};
 use tokio_util::sync::CancellationToken;
 
 use super::interrupted;
 use crate::exit::{Failure, OrExit as _};
 use crate::{cli, platform, tools};
 
-/// In how many seconds a death is to be reported.
+/// In how many seconds a death at the start is to be reported.
 pub(super) const DEATH_S: f64 = 0.1;
-/// How long a report of a death is waited for.
-const DEATH_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often to measure, and when to stop.
 pub(super) struct Stage {
@@ -57,18 +53,22 @@ impl Stage {
     pub(super) async fn start(&self, subject: &Subject) -> Result<Started, Failure> {
         self.go_on()?;
         let spec = subject.spec()?;
-        let mut options = platform::options(cli::BackendChoice::Auto, Lifetime::Attached);
-        options.backend = subject.backend.clone();
-        options.programs = subject.programs.clone();
         let began = Instant::now();
-        let starter = Starter::new(spec, options).await?;
+        let starter = Starter::new(spec, subject.options()).await?;
         let environment = starter.start(&Events::none(), &self.cancel).await?;
         Ok(Started { environment, seconds: began.elapsed().as_secs_f64() })
     }
 }
 
 impl Subject {
-    fn spec(&self) -> Result<EnvironmentSpec, Failure> {
+    pub(super) fn options(&self) -> StartOptions {
+        let mut options = platform::options(cli::BackendChoice::Auto, Lifetime::Attached);
+        options.backend = self.backend.clone();
+        options.programs = self.programs.clone();
+        options
+    }
+
+    pub(super) fn spec(&self) -> Result<EnvironmentSpec, Failure> {
         let name = self.name().parse().or_usage()?;
         EnvironmentSpec::with_tenants(name, self.tenants, 1).or_usage()
     }
@@ -88,16 +88,6 @@ impl Subject {
 pub(super) async fn down(environment: Environment) -> Result<f64, Failure> {
     let began = Instant::now();
     environment.down(&Events::none()).await.or_not_started()?;
-    Ok(began.elapsed().as_secs_f64())
-}
-
-/// Kills the process `pid` of a running environment and says how many seconds later the environment tells of the death.
-pub(super) async fn death(environment: &mut Environment, pid: i32) -> Result<f64, Failure> {
-    let pid = Pid::from_raw(pid).context("the service has no process").or_not_judged()?;
-    let began = Instant::now();
-    kill_process(pid, Signal::KILL).context("kill a service").or_not_judged()?;
-    let reported = tokio::time::timeout(DEATH_LIMIT, environment.next_death()).await;
-    reported.context("wait for the report of a death").or_not_judged()?;
     Ok(began.elapsed().as_secs_f64())
 }
 
