@@ -238,7 +238,13 @@ impl Platform {
                 Some("the process backend runs every service on this machine's loopback network".to_owned())
             }
             (_, NetworkMode::Flat) => Some("the environment was started with one flat network".to_owned()),
-            (_, NetworkMode::PerTenant) => None,
+            (_, NetworkMode::PerTenant) => {
+                let agents = self.record.tenants.iter().flat_map(|tenant| &tenant.agents);
+                agents.map(|agent| agent.address.as_str()).any(is_published).then(|| {
+                    "the engine publishes the agents' ports on this host, and a name that does not resolve is no wall"
+                        .to_owned()
+                })
+            }
         }
     }
 
@@ -252,6 +258,11 @@ impl Platform {
     }
 }
 
+/// An address on loopback is a port that the engine published to this host: where its container is, is not known here.
+fn is_published(address: &str) -> bool {
+    address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
+}
+
 fn present(credential: &Credential) -> Result<Presented, CredentialError> {
     Presented::from_files(credential.name.to_string(), &credential.certificate, &credential.key)
 }
@@ -262,6 +273,12 @@ mod tests {
 
     fn cast(slugs: &[&str]) -> Option<(usize, usize)> {
         parts(&slugs.iter().copied().enumerate().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_published_port_is_no_place_on_the_network() {
+        assert!(is_published("127.0.0.1:50051"));
+        assert!(!is_published("10.76.0.20:50051"));
     }
 
     #[test]
