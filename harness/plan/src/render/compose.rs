@@ -102,6 +102,8 @@ struct Attachment {
 
 #[derive(Serialize)]
 struct NetworkEntry {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    internal: bool,
     ipam: AddressManagement,
     labels: Labels,
 }
@@ -151,7 +153,8 @@ pub fn compose(
             ));
         }
     }
-    text.push_str("\n# Explicit small subnets: an engine's default address pools end at about 31 networks.\nnetworks:\n");
+    text.push_str("\n# Explicit small subnets: an engine's default address pools end at about 31 networks. A tenant's leads nowhere else.\n\
+         networks:\n");
     let mut networks: Vec<_> = topology.networks().iter().collect();
     networks.sort_by(|left, right| left.name.cmp(&right.name));
     for network in networks {
@@ -161,6 +164,7 @@ pub fn compose(
         };
         let config = [SubnetEntry { subnet: network.subnet.to_string() }];
         let value = NetworkEntry {
+            internal: network.name.is_internal(),
             ipam: AddressManagement { config },
             labels: labels(topology, options, None, tenant),
         };

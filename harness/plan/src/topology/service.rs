@@ -159,6 +159,15 @@ pub enum NetworkName {
     Shared,
 }
 
+impl NetworkName {
+    /// Whether the network leads nowhere else: an agent needs its own network, on which NATS and the poller are, and
+    /// nothing beyond. It also spares an engine the rules for the way out, and the choice of another way when one of
+    /// several networks goes.
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Tenant(_))
+    }
+}
+
 impl fmt::Display for NetworkName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -39,6 +39,7 @@ pub(super) struct Graph {
 struct Network {
     name: String,
     subnet: Option<String>,
+    internal: Option<bool>,
 }
 
 struct Container {
@@ -71,9 +72,10 @@ impl Graph {
         for name in names {
             let found = docker.inspect_network(name, None).await;
             let found = found.with_context(|| format!("describe the network {name}"))?;
+            let internal = found.internal;
             let configured = found.ipam.and_then(|ipam| ipam.config).into_iter().flatten().next();
             let subnet = configured.and_then(|configured| configured.subnet);
-            networks.push(Network { name: name.clone(), subnet });
+            networks.push(Network { name: name.clone(), subnet, internal });
         }
         Ok(Self { networks, containers, state_folder: record.state_dir.clone() })
     }
@@ -189,6 +191,7 @@ impl Copy<'_> {
         let request = NetworkCreateRequest {
             name: self.name(&network.name),
             driver: Some("bridge".to_owned()),
+            internal: network.internal,
             ipam: Some(Ipam { config: Some(vec![subnet]), ..Ipam::default() }),
             labels: Some(self.stamp.labels(None, None)),
             ..NetworkCreateRequest::default()

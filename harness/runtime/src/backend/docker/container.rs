@@ -122,7 +122,7 @@ fn published(placed: &Placed, service: &Service) -> Option<HashMap<String, Optio
 
 /// On Linux the engine's bridges are the host's. Elsewhere the engine runs in a machine of its own; that path
 /// (published ports) was written by the engine's documentation and has not been tried.
-fn containers_are_reachable() -> bool {
+pub(super) fn containers_are_reachable() -> bool {
     cfg!(target_os = "linux")
 }
 

@@ -6,6 +6,7 @@ use bulkhead_plan::topology::Network;
 use bulkhead_plan::{EnvironmentSpec, Placement, Topology};
 use futures::future::join_all;
 
+use super::container::containers_are_reachable;
 use super::{chain, network_name, refused, status_code};
 use crate::engine::labels::{Scope, Stamp};
 use crate::engine::subnet;
@@ -49,6 +50,8 @@ async fn create_one(docker: &Docker, network: &Network, stamp: &Stamp) -> Result
     let request = NetworkCreateRequest {
         name: name.clone(),
         driver: Some("bridge".to_owned()),
+        // A network that leads nowhere cannot publish a port either.
+        internal: Some(network.name.is_internal() && containers_are_reachable()),
         ipam: Some(Ipam { config: Some(vec![subnet]), ..Ipam::default() }),
         labels: Some(stamp.labels(None, None)),
         ..NetworkCreateRequest::default()
