@@ -29,7 +29,7 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Readiness {
     state_folder: PathBuf,
-    root: Vec<u8>,
+    root: TrustRoot,
     chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
 }
@@ -57,7 +57,8 @@ impl Readiness {
         };
         Ok(Self {
             state_folder: state_folder.to_owned(),
-            root: read(root.certificate)?,
+            root: TrustRoot::from_pem(&read(root.certificate)?)
+                .map_err(|error| unusable(state_folder, chain(&error)))?,
             chain: read(admin.chain.unwrap_or(admin.certificate))?,
             key: Zeroizing::new(read(admin.key)?),
         })
@@ -70,7 +71,8 @@ impl Readiness {
         match target.role {
             Role::Nats => poll(deadline, || nats::ping(self, &verifier, target)).await,
             Role::Agent | Role::Poller => {
-                let channel = poll(deadline, || grpc::connect(self, &verifier, target)).await?;
+                let door = grpc::Door::new(self, &verifier, target)?;
+                let channel = poll(deadline, || door.connect()).await?;
                 poll(deadline, || grpc::serving(channel.clone())).await
             }
         }
@@ -82,9 +84,8 @@ impl Readiness {
         let path = self.state_folder.join(CertificatePaths::of_authority(&authority).certificate);
         let pem = std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let text = |error: &dyn std::error::Error| chain(error);
-        let root = TrustRoot::from_pem(&self.root).map_err(|error| text(&error))?;
         let issuer = IssuingAuthority::from_pem(&pem).map_err(|error| text(&error))?;
-        let bundle = TrustBundle::new(root, vec![issuer]).map_err(|error| text(&error))?;
+        let bundle = TrustBundle::new(self.root.clone(), vec![issuer]).map_err(|error| text(&error))?;
         let accepted = vec![PeerPattern::Exactly(name.clone())];
         PeerVerifier::new(Arc::new(bundle), accepted, bulkhead_identity::Role::Server)
             .map_err(|error| text(&error))

@@ -82,7 +82,12 @@ pub(super) fn examine(
     let no_certificate = || unreadable(&paths.certificate, UnreadableFile::NoCertificate);
     let (der, pem) = one_certificate(certificate).ok_or_else(no_certificate)?;
     let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|_| no_certificate())?;
-    refuse_foreign(&parsed, request)?;
+    // Asked once: it is most of what there is to compute.
+    let is_signed = match &request.signer {
+        Signer::Authority(authority) => signed_with(&parsed, authority.issuer.key()),
+        Signer::Itself => true,
+    };
+    refuse_foreign(&parsed, request, is_signed)?;
     let generation = generation(parsed.subject());
     let Some(key) = existing.get(&paths.key) else {
         let reason = RenewalReason::KeyMissing;
@@ -91,7 +96,7 @@ pub(super) fn examine(
     let key = std::str::from_utf8(key).ok().and_then(|pem| PrivateKey::from_pem(pem).ok());
     let key = key.ok_or_else(|| unreadable(&paths.key, UnreadableFile::NoKey))?;
     let validity = validity(&parsed);
-    if let Some(reason) = renewal_reason(&parsed, &key, request, validity, generation, now)? {
+    if let Some(reason) = renewal_reason(&parsed, &key, request, is_signed, validity, generation, now)? {
         return Ok(Finding::Replace { reason, generation });
     }
     Ok(Finding::Good(Box::new(GoodCertificate { der: der.clone(), pem, key, validity, generation })))
@@ -109,7 +114,11 @@ fn one_certificate(bytes: &[u8]) -> Option<(CertificateDer<'static>, String)> {
     certificates.next().is_none().then_some((first, text))
 }
 
-fn refuse_foreign(parsed: &X509Certificate<'_>, request: &Request<'_>) -> Result<(), PkiError> {
+fn refuse_foreign(
+    parsed: &X509Certificate<'_>,
+    request: &Request<'_>,
+    is_signed: bool,
+) -> Result<(), PkiError> {
     let path = || request.paths.certificate.clone();
     let found = common_name(parsed.subject());
     if found != request.name {
@@ -124,19 +133,17 @@ fn refuse_foreign(parsed: &X509Certificate<'_>, request: &Request<'_>) -> Result
         return Err(PkiError::ForeignIssuer { path: path(), found, expected });
     }
     match &request.signer {
-        Signer::Authority(authority) if is_of_another(parsed, authority) => {
+        Signer::Authority(authority) if !is_signed && is_of_another(parsed, authority) => {
             Err(PkiError::OtherIssuer { path: path(), issuer: found })
         }
         Signer::Authority(_) | Signer::Itself => Ok(()),
     }
 }
 
-/// Whether a certificate comes from another authority of the same name, as every environment has one. A renewed
+/// Whether a certificate that is not signed by `authority` comes from another one of the same name, as every environment has one. A renewed
 /// authority has another key as well, and a higher generation than the one that its certificates name.
 fn is_of_another(parsed: &X509Certificate<'_>, authority: &SigningAuthority) -> bool {
-    authority.kept
-        && !signed_with(parsed, authority.issuer.key())
-        && generation(parsed.issuer()) >= authority.generation
+    authority.kept && generation(parsed.issuer()) >= authority.generation
 }
 
 /// Why a certificate of ours has to be replaced, if it has to. The most telling reason comes first.
@@ -144,6 +151,7 @@ fn renewal_reason(
     parsed: &X509Certificate<'_>,
     key: &PrivateKey,
     request: &Request<'_>,
+    is_signed: bool,
     validity: Validity,
     generation: u32,
     now: OffsetDateTime,
@@ -161,9 +169,7 @@ fn renewal_reason(
                 problem: UnreadableFile::BadSelfSignature,
             });
         }
-        Signer::Authority(authority) if !signed_with(parsed, authority.issuer.key()) => {
-            return Ok(Some(RenewalReason::IssuerChanged));
-        }
+        Signer::Authority(_) if !is_signed => return Ok(Some(RenewalReason::IssuerChanged)),
         Signer::Itself | Signer::Authority(_) => {}
     }
     let as_issued_then = request.validity(validity.not_before + BACKDATING);
