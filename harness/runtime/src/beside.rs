@@ -31,8 +31,8 @@ pub fn belongs_to(name: &EnvironmentName, state_folder: &Path, what: &str, comma
 mod tests {
     use super::*;
     use crate::backend::process::sweep;
+    use crate::backend::process::sweep::Manner;
     use crate::engine::labels::Scope;
-    use crate::engine::sweep::Manner;
 
     /// They are there a moment after the program is.
     async fn variables_of(pid: u32) -> String {

@@ -117,17 +117,31 @@ async fn poll<T, A: Future<Output = Result<T, String>>>(
 
 #[cfg(test)]
 mod tests {
+    use bulkhead_plan::pki::{self, ExistingCertificates, SystemKeys};
+    use bulkhead_plan::{EnvironmentSpec, Topology};
+
     use super::*;
+
+    /// A state folder with the certificates of one tenant.
+    fn state_folder() -> tempfile::TempDir {
+        let spec = EnvironmentSpec::with_tenants("readiness".parse().unwrap(), 1, 1).unwrap();
+        let topology = Topology::new(&spec).unwrap();
+        let now = time::OffsetDateTime::now_utc();
+        let existing = ExistingCertificates::none();
+        let pki = pki::plan(&topology, &mut SystemKeys::new(), now, &existing).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        crate::workdir::Workdir::at(folder.path()).write(&pki.files()).unwrap();
+        folder
+    }
 
     #[test]
     fn a_key_is_in_no_debug_text() {
-        let readiness = Readiness {
-            state_folder: PathBuf::from("/state"),
-            root: Vec::new(),
-            chain: Vec::new(),
-            key: Zeroizing::new(vec![77, 77]),
-        };
+        let folder = state_folder();
+        let readiness = Readiness::from_state(folder.path()).unwrap();
         let text = format!("{readiness:?}");
-        assert!(text.contains("/state") && !text.contains("77"), "{text}");
+        let key: &[u8] = &readiness.key;
+        let shown = [String::from_utf8_lossy(key).into_owned(), format!("{key:?}")];
+        assert!(text.contains(&folder.path().display().to_string()), "{text}");
+        assert!(shown.iter().all(|key| !text.contains(key)), "{text}");
     }
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
 use bulkhead_plan::spec::EnvironmentName;
 
-use crate::backend::process::sweep as processes;
+use crate::backend::process::sweep::{self as processes, Manner};
 use crate::engine::labels::{Scope, checkout_id};
-use crate::engine::sweep::{self as containers, Manner};
+use crate::engine::sweep as containers;
 use crate::engine::{Engine, EngineError, chain};
 use crate::environment::scope_of;
 use crate::error::{Failure, exit_code};
@@ -175,7 +175,7 @@ async fn take_away(
     removed.things.extend(ended.processes);
     stuck.extend(ended.stuck);
     match Engine::connect().await {
-        Ok(engine) => match containers::sweep(engine.docker(), scope, Manner::Gentle).await {
+        Ok(engine) => match containers::sweep(engine.docker(), scope).await {
             Ok(swept) => {
                 removed.things.extend(swept.containers.into_iter().map(|name| format!("container {name}")));
                 removed.things.extend(swept.networks.into_iter().map(|name| format!("network {name}")));
@@ -213,7 +213,7 @@ pub(crate) async fn leftovers(
     }
     if let Some(engine) = chosen.engine() {
         for scope in [own, &Scope::Dead] {
-            let swept = containers::sweep(engine.docker(), scope, Manner::Kill).await;
+            let swept = containers::sweep(engine.docker(), scope).await;
             let swept = swept.map_err(|error| Failure::Refused {
                 attempt: "list what earlier runs left behind".to_owned(),
                 reason: chain(&error),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bulkhead_plan::ServiceId;
 use bulkhead_runtime::engine::chain;
 use bulkhead_runtime::engine::labels::Scope;
-use bulkhead_runtime::engine::sweep::{Manner, sweep};
+use bulkhead_runtime::engine::sweep::sweep;
 use futures::future::join_all;
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::{ContainerAsync, Image};
@@ -92,7 +92,7 @@ pub(crate) fn keep() -> bool {
 async fn remove_all(run: String, containers: Containers) -> Result<(), TeardownError> {
     containers.remove().await;
     let stuck = match docker_client_instance().await {
-        Ok(docker) => match sweep(&docker, &Scope::Run(run.clone()), Manner::Kill).await {
+        Ok(docker) => match sweep(&docker, &Scope::Run(run.clone())).await {
             Ok(swept) => swept.stuck,
             Err(error) => vec![chain(&error)],
         },

@@ -6,7 +6,7 @@ use bulkhead_plan::{EnvironmentSpec, Topology};
 use bulkhead_runtime::engine::chain;
 use bulkhead_runtime::engine::labels::{Scope, Stamp};
 use bulkhead_runtime::engine::subnet;
-use bulkhead_runtime::engine::sweep::{Manner, sweep};
+use bulkhead_runtime::engine::sweep::sweep;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error;
 use testcontainers::bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
@@ -37,7 +37,7 @@ pub(crate) async fn create(
         match create_all(docker, &topology, stamp).await {
             Ok(()) => return Ok(topology),
             Err((_, error)) if overlaps(&error) => {
-                let swept = sweep(docker, &Scope::Run(stamp.run.clone()), Manner::Kill).await;
+                let swept = sweep(docker, &Scope::Run(stamp.run.clone())).await;
                 swept.map_err(|error| refused("remove networks again", &error))?;
                 first = attempt + 1;
             }

@@ -7,7 +7,7 @@ use bulkhead_plan::pki::{self, CertificatePaths, ExistingCertificates, SystemKey
 use bulkhead_plan::{EnvironmentSpec, Placement, Role, Topology, render};
 use bulkhead_runtime::build;
 use bulkhead_runtime::engine::labels::{Lease, Scope, Stamp, checkout_id};
-use bulkhead_runtime::engine::sweep::{Manner, sweep};
+use bulkhead_runtime::engine::sweep::sweep;
 use bulkhead_runtime::event::Events;
 use bulkhead_runtime::images::{self, archive::NUMERIC_USER};
 use bulkhead_runtime::owner::Owner;
@@ -41,7 +41,7 @@ pub(crate) async fn start(wanted: PlatformBuilder) -> Result<Platform, StartErro
     let spec = wanted.spec(format!("t{run}").parse().map_err(|error| impossible(&error))?)?;
     let docker = engine::connect().await?;
     // What killed tests left behind goes first: testcontainers has no reaper of its own.
-    sweep(&docker, &Scope::Dead, Manner::Kill)
+    sweep(&docker, &Scope::Dead)
         .await
         .map_err(|error| refused("sweep what earlier runs left behind", &error))?;
     let images = images(&docker, &spec, wanted.extent()).await?;

@@ -31,7 +31,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{Backend, Images, LogPart, Placed, ServiceState};
 use crate::engine::labels::{Scope, Stamp};
-use crate::engine::sweep::{self, Manner};
+use crate::engine::sweep;
 use crate::engine::{Engine, chain, status_code};
 use crate::error::Failure;
 use crate::event::Death;
@@ -250,7 +250,7 @@ impl Backend for DockerBackend {
             }
             self.under_way.close();
             self.under_way.wait().await;
-            match sweep::sweep(&self.docker, &self.scope, Manner::Gentle).await {
+            match sweep::sweep(&self.docker, &self.scope).await {
                 Ok(swept) => swept.stuck,
                 Err(error) => vec![format!("everything in the engine: {}", chain(&error))],
             }

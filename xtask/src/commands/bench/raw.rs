@@ -16,7 +16,7 @@ use bulkhead_plan::Role;
 use bulkhead_plan::environment::{EnvironmentRecord, ServiceRecord};
 use bulkhead_runtime::digest;
 use bulkhead_runtime::engine::labels::{Lease, Scope, Stamp, checkout_id};
-use bulkhead_runtime::engine::sweep::{self, Manner};
+use bulkhead_runtime::engine::sweep;
 use bulkhead_runtime::owner::Owner;
 use bulkhead_runtime::workdir::Workdir;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -90,7 +90,7 @@ impl Graph {
         let began = Instant::now();
         let up = copy.up(self).await;
         let seconds = began.elapsed().as_secs_f64();
-        let down = sweep::sweep(docker, &Scope::Run(copy.stamp.run.clone()), Manner::Kill).await;
+        let down = sweep::sweep(docker, &Scope::Run(copy.stamp.run.clone())).await;
         workdir.remove("data".as_ref()).or_not_judged()?;
         up.or_not_judged()?;
         let down = down.context("take the bare containers away").or_not_judged()?;

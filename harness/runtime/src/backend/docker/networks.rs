@@ -10,7 +10,7 @@ use super::container::containers_are_reachable;
 use super::{chain, network_name, refused, status_code};
 use crate::engine::labels::{Scope, Stamp};
 use crate::engine::subnet;
-use crate::engine::sweep::{self, Manner};
+use crate::engine::sweep;
 use crate::error::Failure;
 
 /// Creates all networks, on the first addresses that nobody uses. Another run may take them between the look and the
@@ -31,7 +31,7 @@ pub(super) async fn create(
             Ok(()) => return Ok(topology),
             Err(failure) if !overlaps(&failure) => return Err(failure),
             Err(_) => {
-                let swept = sweep::sweep(docker, &Scope::Run(stamp.run.clone()), Manner::Kill).await;
+                let swept = sweep::sweep(docker, &Scope::Run(stamp.run.clone())).await;
                 swept.map_err(|error| refused("remove networks again".to_owned(), &error))?;
                 first = attempt + 1;
             }

@@ -15,7 +15,6 @@ use time::OffsetDateTime;
 
 use super::run_file::{self, RunFile};
 use crate::engine::labels::{SERVICE, Scope};
-use crate::engine::sweep::Manner;
 use crate::owner::{Liveness, Owner};
 
 /// In the environment of each process: its labels, as a JSON object.
@@ -27,6 +26,15 @@ const GRACE: Duration = Duration::from_secs(2);
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the process table is asked.
 const POLL: Duration = Duration::from_millis(2);
+
+/// Whether processes are asked to end before they are killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// SIGTERM first: for services that somebody still uses.
+    Gentle,
+    /// SIGKILL: for what nobody owns.
+    Kill,
+}
 
 /// What was ended and what would not end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
