@@ -131,7 +131,7 @@ impl Worker {
                 self.poll().await;
                 match self.missing_since {
                     Some(since) if since.elapsed() < LOOK_AGAIN_LIMIT => {
-                        sleep(self.look_again().min(pause)).await
+                        sleep(look_again(self.fleet.unreachable()).min(pause)).await
                     }
                     _ => _ = ticks.tick().await,
                 }
@@ -141,11 +141,6 @@ impl Worker {
             () = shutdown.cancelled() => {}
             () = polling => {}
         }
-    }
-
-    fn look_again(&self) -> Duration {
-        let missing = u32::try_from(self.fleet.unreachable()).unwrap_or(u32::MAX);
-        LOOK_AGAIN.max(LOOK_AGAIN_PER_MISSING.saturating_mul(missing))
     }
 
     async fn poll(&mut self) {
@@ -231,11 +226,30 @@ impl Worker {
     }
 }
 
+/// When to look again for an agent, of so many that are missing.
+fn look_again(missing: usize) -> Duration {
+    let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+    LOOK_AGAIN.max(LOOK_AGAIN_PER_MISSING.saturating_mul(missing))
+}
+
 /// The reason of a handshake that ended without a verdict.
 fn unfinished(problem: &DialProblem) -> Option<&'static str> {
     match problem {
         DialProblem::Timeout { .. } => Some("dial-timeout"),
         DialProblem::Handshake(_) => Some("handshake-failed"),
         DialProblem::Unreachable(_) | DialProblem::Refused(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_that_are_missing_are_not_looked_for_more_often_than_few() {
+        assert_eq!(look_again(1), LOOK_AGAIN);
+        let tries_per_second = |missing: u32| f64::from(missing) / look_again(missing as usize).as_secs_f64();
+        assert!([1, 3, 10, 30, 100, 1000].into_iter().all(|missing| tries_per_second(missing) <= 200.1));
+        assert!(look_again(usize::MAX) > Duration::from_secs(3600));
     }
 }
