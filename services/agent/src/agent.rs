@@ -13,8 +13,8 @@ use bulkhead_kit::credential::Credential;
 use bulkhead_kit::nats::{Link, LinkError, Outbox};
 use bulkhead_kit::tls::{Dialer, Limits, ListenError, Listener};
 use bulkhead_kit::trust;
-use bulkhead_wire::AGENT_SERVICE;
 use bulkhead_wire::agent_service_server::AgentServiceServer;
+use bulkhead_wire::{AGENT_SERVICE, HEALTH_SERVICE};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +30,6 @@ use crate::results::Results;
 use crate::schedule::{self, Sink};
 use crate::service;
 
-/// The standard health service.
-const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 /// The health of the link to NATS has a name of its own: without NATS an agent still serves.
 const NATS_HEALTH: &str = "nats";
 /// How long another service may take to be dialled.

@@ -10,8 +10,8 @@ use bulkhead_kit::config::ConfigError;
 use bulkhead_kit::credential::Credential;
 use bulkhead_kit::nats::{Link, LinkError, Outbox};
 use bulkhead_kit::tls::{Dialer, Limits, Listener};
-use bulkhead_wire::POLLER_SERVICE;
 use bulkhead_wire::poller_service_server::PollerServiceServer;
+use bulkhead_wire::{HEALTH_SERVICE, POLLER_SERVICE};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -26,7 +26,6 @@ use crate::publish::Publisher;
 use crate::supervise::supervised;
 use crate::{desk, health, report, streams};
 
-const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 /// How long the end may wait for NATS, when it is there, to confirm what is still in the buffers.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// How long the end may wait for calls and tasks that are under way.

@@ -6,7 +6,9 @@ mod common;
 
 use std::time::Duration;
 
-use bulkhead_kit::test_support::{Lines, eventually};
+use bulkhead_kit::config::NatsSettings;
+use bulkhead_kit::nats::Link;
+use bulkhead_kit::test_support::{Forge, Lines, NatsServer, eventually};
 use common::agent::{Behaviour, TestAgent};
 use common::nats::{StoredMessage, link_as, numbers, start, stored};
 use common::{ADMIN, POLLER, Running, agent_of, config, forge, record};
@@ -15,6 +17,14 @@ use serde_json::Value;
 
 fn of_kind<'a>(messages: &'a [StoredMessage], kind: &str) -> Option<&'a StoredMessage> {
     messages.iter().find(|message| message.data["kind"] == kind)
+}
+
+/// A poller that has nobody to poll, and a link of our own with its name: the platform's view of all tenants.
+async fn poller_without_agents(forge: &Forge, nats: &NatsServer) -> (Running, NatsSettings, Link) {
+    let poller = Running::start(config(forge, nats.settings(1000), &[])).await;
+    let settings = nats.settings(10);
+    let platform = link_as(forge, &settings, POLLER).await;
+    (poller, settings, platform)
 }
 
 #[tokio::test]
@@ -146,9 +156,7 @@ async fn streams_are_made_when_nats_comes_up_and_again_when_it_comes_back_empty(
 async fn a_tenant_s_reply_subject_carries_nothing_to_another_tenant() {
     let forge = forge();
     let Some(nats) = start(&forge) else { return };
-    let poller = Running::start(config(&forge, nats.settings(1000), &[])).await;
-    let settings = nats.settings(10);
-    let platform = link_as(&forge, &settings, POLLER).await;
+    let (poller, settings, platform) = poller_without_agents(&forge, &nats).await;
     let acme = link_as(&forge, &settings, &agent_of("acme")).await;
     let globex = link_as(&forge, &settings, &agent_of("globex")).await;
     let heartbeat = |messages: &[StoredMessage]| !messages.is_empty();
@@ -186,9 +194,7 @@ async fn a_tenant_s_reply_subject_carries_nothing_to_another_tenant() {
 async fn an_agent_does_not_speak_as_the_poller_even_when_it_answers_itself() {
     let forge = forge();
     let Some(nats) = start(&forge) else { return };
-    let poller = Running::start(config(&forge, nats.settings(1000), &[])).await;
-    let settings = nats.settings(10);
-    let platform = link_as(&forge, &settings, POLLER).await;
+    let (poller, settings, platform) = poller_without_agents(&forge, &nats).await;
     stored(&platform, "acme", |messages| !messages.is_empty()).await;
     let acme = link_as(&forge, &settings, &agent_of("acme")).await;
     let mut itself = acme.client().subscribe("acme.agents.itself").await.unwrap();
@@ -281,9 +287,7 @@ async fn nobody_but_the_administrator_is_answered() {
     let lines = Lines::capture(POLLER, "platform");
     let forge = forge();
     let Some(nats) = start(&forge) else { return };
-    let poller = Running::start(config(&forge, nats.settings(1000), &[])).await;
-    let settings = nats.settings(10);
-    let platform = link_as(&forge, &settings, POLLER).await;
+    let (poller, settings, platform) = poller_without_agents(&forge, &nats).await;
     stored(&platform, "acme", |messages| !messages.is_empty()).await;
     // Inside the platform's account the server does not write the header: the worst place to ask from.
     let mut headers = async_nats::HeaderMap::new();

@@ -17,3 +17,5 @@ pub use generated::*;
 pub const AGENT_SERVICE: &str = agent_service_server::SERVICE_NAME;
 /// Fully qualified name of the poller's service, as the gRPC health service knows it.
 pub const POLLER_SERVICE: &str = poller_service_server::SERVICE_NAME;
+/// The standard health service, which both serve as well (grpc/health/v1/health.proto).
+pub const HEALTH_SERVICE: &str = "grpc.health.v1.Health";

@@ -52,7 +52,8 @@ pub async fn sweep(docker: &Docker, scope: &Scope) -> Result<Swept, Error> {
     let networks = networks_in(docker, scope, now).await?;
     let occupied = networks.iter().map(|network| {
         let on_it = containers.iter().filter(|container| container.networks.contains(&network.name));
-        (network.name.as_str(), (network.internal, Occupants::new(on_it.count())))
+        let count = watch::Sender::new(on_it.count());
+        (network.name.as_str(), Occupied { internal: network.internal, count })
     });
     let sweeping = Sweeping { docker, occupied: occupied.collect() };
     let clearing: Vec<_> = containers.iter().map(|container| sweeping.clear(container)).collect();
@@ -73,8 +74,8 @@ pub async fn sweep(docker: &Docker, scope: &Scope) -> Result<Swept, Error> {
 /// What goes on in a sweep.
 struct Sweeping<'a> {
     docker: &'a Docker,
-    /// For each network by name, whether it leads nowhere else, and who is still on it.
-    occupied: HashMap<&'a str, (bool, Occupants)>,
+    /// The networks, by name.
+    occupied: HashMap<&'a str, Occupied>,
 }
 
 impl Sweeping<'_> {
@@ -82,16 +83,14 @@ impl Sweeping<'_> {
     async fn clear(&self, container: &Found) -> Result<String, String> {
         let all =
             container.networks.iter().filter_map(|name| Some((name, self.occupied.get(name.as_str())?)));
-        let (internal, others): (Vec<_>, Vec<_>) = all.partition(|(_, (internal, _))| *internal);
-        let leaving: Vec<_> = internal
-            .into_iter()
-            .map(|(network, (_, occupants))| self.leave(container, network, occupants))
-            .collect();
+        let (internal, others): (Vec<_>, Vec<_>) = all.partition(|(_, network)| network.internal);
+        let leaving: Vec<_> =
+            internal.into_iter().map(|(name, network)| self.leave(container, name, network)).collect();
         let stayed = stream::iter(leaving).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await;
         let result = remove_container(self.docker, &container.id).await;
         // Its end has taken it off every network.
-        let rest = others.into_iter().map(|(_, (_, occupants))| occupants);
-        rest.chain(stayed.into_iter().flatten()).for_each(Occupants::one_is_gone);
+        let rest = others.into_iter().map(|(_, network)| network);
+        rest.chain(stayed.into_iter().flatten()).for_each(Occupied::one_is_gone);
         match result {
             Ok(()) => Ok(container.name.clone()),
             Err(error) => Err(format!("container {}: {}", container.name, chain(&error))),
@@ -99,24 +98,19 @@ impl Sweeping<'_> {
     }
 
     /// Takes a container off a network; returns the network when the engine will not.
-    async fn leave<'o>(
-        &self,
-        container: &Found,
-        network: &str,
-        occupants: &'o Occupants,
-    ) -> Option<&'o Occupants> {
+    async fn leave<'o>(&self, container: &Found, name: &str, network: &'o Occupied) -> Option<&'o Occupied> {
         let request = NetworkDisconnectRequest { container: container.id.clone(), force: Some(true) };
-        if self.docker.disconnect_network(network, request).await.is_err() {
-            return Some(occupants);
+        if self.docker.disconnect_network(name, request).await.is_err() {
+            return Some(network);
         }
-        occupants.one_is_gone();
+        network.one_is_gone();
         None
     }
 
     /// The network's name when it is gone, or what is in the way.
     async fn remove(&self, network: &FoundNetwork) -> Result<String, String> {
-        if let Some((_, occupants)) = self.occupied.get(network.name.as_str()) {
-            occupants.all_gone().await;
+        if let Some(occupied) = self.occupied.get(network.name.as_str()) {
+            occupied.all_gone().await;
         }
         match remove_network(self.docker, &network.id).await {
             Ok(()) => Ok(network.name.clone()),
@@ -125,21 +119,22 @@ impl Sweeping<'_> {
     }
 }
 
-/// How many of the containers that are to go are still on a network.
-struct Occupants(watch::Sender<usize>);
+/// A network that is to go, and containers that are to go before it.
+struct Occupied {
+    /// Whether it leads nowhere else.
+    internal: bool,
+    /// How many of the containers are still on it.
+    count: watch::Sender<usize>,
+}
 
-impl Occupants {
-    fn new(count: usize) -> Self {
-        Self(watch::Sender::new(count))
-    }
-
+impl Occupied {
     fn one_is_gone(&self) {
-        self.0.send_modify(|count| *count = count.saturating_sub(1));
+        self.count.send_modify(|count| *count = count.saturating_sub(1));
     }
 
     async fn all_gone(&self) {
         // The sender is here: this cannot fail.
-        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 
