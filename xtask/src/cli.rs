@@ -61,6 +61,13 @@ pub(crate) enum Command {
   cargo xtask e2e --fresh --keep           a platform of its own, left running if a scenario fails
   cargo xtask e2e --report target/e2e      JUnit XML and Cucumber JSON")]
     E2e(E2eArguments),
+    /// Fill the access matrix: who can do what to whom from where, measured beside what the oracle predicts
+    #[command(after_help = "Examples:
+  cargo xtask matrix                           against the running platform, or one of its own
+  cargo xtask matrix --tenants 3 --fresh
+  cargo xtask matrix --filter js.purge --cells every cell of one operation, with its evidence
+  cargo xtask matrix --predict --tenants 2     the oracle's table alone")]
+    Matrix(MatrixArguments),
     /// Write docker-compose.override.yml for the same platform and everything that it mounts, to bring it up by hand
     #[command(after_help = "Examples:
   cargo xtask compose --tenants 3            prints the line that brings it up; then `cargo xtask e2e` judges it
@@ -189,8 +196,9 @@ pub(crate) struct DownArguments {
     pub(crate) all: bool,
 }
 
+/// Which platform is judged: the one that is running, or one that is brought up for it.
 #[derive(Debug, Args)]
-pub(crate) struct E2eArguments {
+pub(crate) struct JudgedArguments {
     #[command(flatten)]
     pub(crate) platform: PlatformArguments,
     #[command(flatten)]
@@ -201,6 +209,33 @@ pub(crate) struct E2eArguments {
     /// Always a platform of its own, even when one is running; under a new name, unless --name gives one
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Leave a platform of its own running when not everything passed
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MatrixArguments {
+    #[command(flatten)]
+    pub(crate) judged: JudgedArguments,
+    /// Only cells whose name contains this text: an operation, somebody, a place. The rest of the table is then not proven
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Every cell, with its evidence
+    #[arg(long)]
+    pub(crate) cells: bool,
+    /// What the oracle predicts, without attempting anything
+    #[arg(long, conflicts_with_all = ["cells", "keep"])]
+    pub(crate) predict: bool,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct E2eArguments {
+    #[command(flatten)]
+    pub(crate) judged: JudgedArguments,
     /// Only scenarios whose feature, rule or name contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
@@ -210,9 +245,6 @@ pub(crate) struct E2eArguments {
     /// How many scenarios run at the same time
     #[arg(long, default_value_t = 8, value_name = "N")]
     pub(crate) concurrency: usize,
-    /// Leave a platform of its own running when a scenario did not pass
-    #[arg(long)]
-    pub(crate) keep: bool,
     /// Write junit.xml and cucumber.json here
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) report: Option<PathBuf>,

@@ -1,24 +1,17 @@
 //! Attempts at a service's door: an observation, the server's record of it, controls around both.
 
-use std::net::SocketAddr;
-
-use std::time::Duration;
-
-use bulkhead_plan::access::{Manner, Operation, Outcome, Who};
+use bulkhead_plan::access::{Manner, Operation, Who};
 use bulkhead_runtime::probe::grpc::{self, Answer, Call, Caller};
 use bulkhead_runtime::probe::nats::{Login, login};
-use bulkhead_runtime::probe::records::{Audit, Event, Line, Place};
+use bulkhead_runtime::probe::records::{Event, Line, Place};
 use bulkhead_runtime::probe::tls::{Hello, TLS12, handshake};
-use bulkhead_runtime::probe::{Observation, Presented, Refusal, Sight, TraceId, clear};
+use bulkhead_runtime::probe::verdict::{Door, RECORD_DEADLINE, between, join};
+use bulkhead_runtime::probe::{Observation, Presented, clear};
 
 use crate::controls::served;
-use crate::platform::{Platform, Target};
+use crate::platform::Target;
 use crate::scene::{Scene, Unmet};
-use crate::verdict::{Judged, Record, between, judge, judge_operation};
 use crate::words::Peer;
-
-/// How long a server's record may take to appear in its log.
-const RECORD_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Connects with a credential, and files the outcome under `who`; `certified` is the same in the model.
 pub(crate) async fn connect(
@@ -36,7 +29,7 @@ pub(crate) async fn connect(
     let before = served(&platform, service).await;
     let since = platform.book.end(&target.page);
     let seen = knock(service, &target, credential.as_ref()).await;
-    let judged = join(&platform, service, &target, since, &seen).await.under(model);
+    let judged = join(&platform.book, door_of(service), &target.page, since, &seen).await.under(model);
     let after = served(&platform, service).await;
     scene.file(who, between(before, judged, after));
     Ok(())
@@ -58,7 +51,7 @@ pub(crate) async fn connect_in(
     let before = served(&platform, service).await;
     let since = platform.book.end(&target.page);
     let seen = knock_in(service, &target, credential.as_ref(), manner).await;
-    let judged = join(&platform, service, &target, since, &seen).await.under(model);
+    let judged = join(&platform.book, door_of(service), &target.page, since, &seen).await.under(model);
     let after = served(&platform, service).await;
     scene.file(who, between(before, judged, after));
     Ok(())
@@ -81,7 +74,7 @@ pub(crate) async fn call(
     let before = served(&platform, service).await;
     let since = platform.book.end(&target.page);
     let seen = grpc::call(&target.address, &caller, what).await;
-    let judged = join(&platform, service, &target, since, &seen).await.under(model);
+    let judged = join(&platform.book, door_of(service), &target.page, since, &seen).await.under(model);
     let after = served(&platform, service).await;
     scene.trace.clone_from(&seen.trace_id);
     scene.answer = seen.split().1;
@@ -138,70 +131,9 @@ fn in_manner(hello: Hello, manner: Manner) -> Hello {
     }
 }
 
-/// Finds the server's record, written since the attempt began, of what was seen, and judges the two together.
-async fn join<T>(
-    platform: &Platform,
-    service: &Peer,
-    target: &Target,
-    since: Place,
-    seen: &Observation<T>,
-) -> Judged {
-    let mut evidence = vec![seen.to_string()];
-    if let Sight::Refused(Refusal::TlsDemanded) = &seen.sight {
-        // The broker's log has no line of it; its own word on this very connection stands in the sight.
-        return Judged::new(judge_operation(&seen.sight, ""), evidence);
-    }
-    if !matches!(seen.sight, Sight::Refused(_) | Sight::Closed(_)) {
-        return Judged::new(judge(&seen.sight, &Record::None("")), evidence);
-    }
-    let Some(local) = seen.local else {
-        return Judged::inconclusive(format!("{seen}: the attempt's own address is not known"));
-    };
-    let wanted = format!("a refusal of {local}");
-    let is_it = |line: &Line| match service {
-        Peer::Broker => line.broker.as_ref().is_some_and(|record| record.peer == local),
-        _ => line.audit.as_ref().is_some_and(|audit| refuses(audit, local, seen.trace_id.as_ref())),
-    };
-    let found = platform.book.find(&target.page, since, &wanted, RECORD_DEADLINE, is_it).await;
-    let outcome = match &found {
-        Ok(line) => {
-            evidence.push(format!("{} recorded: {}", target.page, line.text));
-            let record = match (&line.audit, &line.broker) {
-                (Some(audit), _) => Record::Refused(audit),
-                (None, Some(broker)) => Record::Broker(broker),
-                (None, None) => Record::None(&wanted),
-            };
-            match served_after_all(platform, target, since, local) {
-                Some(line) => Outcome::Inconclusive(format!("it was refused, and served as well: {line}")),
-                None => judge(&seen.sight, &record),
-            }
-        }
-        Err(missing) => {
-            evidence.push(missing.to_string());
-            judge(&seen.sight, &Record::None(&wanted))
-        }
-    };
-    Judged::new(outcome, evidence)
-}
-
-/// A call that was let in on the connection from this address (not only this port: an agent in a container of its own
-/// may have the same). The services write a refusal before they could
-/// serve anything more on the connection, so after the refusal was found an acceptance is there or never was.
-fn served_after_all(platform: &Platform, target: &Target, since: Place, local: SocketAddr) -> Option<String> {
-    let accepted = |line: &Line| {
-        line.audit.as_ref().is_some_and(|audit| {
-            audit.event == Event::Accepted && audit.layer == "grpc" && audit.peer() == Some(local)
-        })
-    };
-    let is_there = platform.book.has(&target.page, since, accepted);
-    is_there.then(|| format!("{} has a record of a call from {local}", target.page))
-}
-
-/// A refusal of this very attempt: by its trace where the call was read, else by its address. A call that was
-/// let in first and refused afterwards has an accepted handshake, which is why only refusals count here.
-fn refuses(audit: &Audit, local: SocketAddr, trace: Option<&TraceId>) -> bool {
-    let same_trace = trace.is_some() && audit.trace_id.as_deref() == trace.map(TraceId::as_str);
-    audit.event == Event::Refused && (same_trace || audit.peer() == Some(local))
+/// Whose words a service's records are in.
+fn door_of(service: &Peer) -> Door {
+    if *service == Peer::Broker { Door::Broker } else { Door::Service }
 }
 
 /// The service has a record of accepting or refusing the last call, under this name.
@@ -230,18 +162,5 @@ pub(crate) async fn recorded(
             Ok(())
         }
         Err(missing) => scene.unclear(missing.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_of_another_address_with_the_same_port_is_not_ours() {
-        let line = r#"{"kind":"audit","event":"refused","layer":"tls","peer":"10.76.0.35:51156","reason":"expired"}"#;
-        let audit = Audit::parse(line).unwrap();
-        assert!(refuses(&audit, ([10, 76, 0, 35], 51156).into(), None));
-        assert!(!refuses(&audit, ([10, 76, 0, 1], 51156).into(), None));
     }
 }

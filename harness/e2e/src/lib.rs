@@ -18,7 +18,6 @@ mod run;
 mod scene;
 mod stand_in;
 mod steps;
-mod verdict;
 mod words;
 
 pub use platform::PlatformError;

@@ -5,10 +5,9 @@
 //! model, and a model that was adapted is caught by the feature.
 
 use bulkhead_plan::access::{
-    Attempt, CallTarget, CertificateFlaw, Method, Model, Operation, RequestAuthority, TenantMetadata, Who,
+    Attempt, CallTarget, Method, Model, Operation, RequestAuthority, TenantMetadata, Who,
 };
 use bulkhead_plan::access::{Expectation, MessageOperation, StorageOperation};
-use bulkhead_runtime::probe::forge::Flaw;
 
 use crate::platform::{Platform, PlatformError};
 use crate::words::{FlawWord, Peer};
@@ -31,7 +30,7 @@ impl Platform {
     pub(crate) fn with_flaw(&self, peer: &Peer, flaw: &FlawWord) -> Result<Who, PlatformError> {
         match flaw {
             FlawWord::OwnOf(other) => self.as_itself(other),
-            flaw => Ok(Who::Forged { name: self.name(peer)?, flaw: in_the_model(self.flaw(flaw)?) }),
+            flaw => Ok(Who::Forged { name: self.name(peer)?, flaw: self.flaw(flaw)? }),
         }
     }
 
@@ -78,26 +77,5 @@ impl Platform {
         word: &str,
     ) -> Result<Operation, PlatformError> {
         Ok(Operation::Storage { operation, owner: self.slug(word)?.clone() })
-    }
-}
-
-fn in_the_model(flaw: Flaw) -> CertificateFlaw {
-    match flaw {
-        Flaw::None => CertificateFlaw::None,
-        Flaw::SelfSigned => CertificateFlaw::SelfSigned,
-        Flaw::UnknownAuthority => CertificateFlaw::UnknownAuthority,
-        Flaw::CopiedAuthority => CertificateFlaw::CopiedAuthority,
-        Flaw::IssuedBy(authority) => CertificateFlaw::IssuedBy(authority),
-        Flaw::UnderLeaf => CertificateFlaw::UnderLeaf,
-        Flaw::UnderSubordinate => CertificateFlaw::UnderSubordinate,
-        Flaw::AlteredSignature => CertificateFlaw::AlteredSignature,
-        Flaw::Expired => CertificateFlaw::Expired,
-        Flaw::NotYetValid => CertificateFlaw::NotYetValid,
-        Flaw::ExtraName(name) => CertificateFlaw::ExtraName(name),
-        Flaw::LocalhostName => CertificateFlaw::LocalhostName,
-        Flaw::CommonNameOnly => CertificateFlaw::CommonNameOnly,
-        Flaw::NoPurpose => CertificateFlaw::NoPurpose,
-        Flaw::OnlyForServers => CertificateFlaw::OnlyForServers,
-        Flaw::OnlyForClients => CertificateFlaw::OnlyForClients,
     }
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bulkhead_identity::{AuthorityName, PeerName, TenantSlug};
+use bulkhead_plan::access::CertificateFlaw as Flaw;
 use bulkhead_plan::environment::{BackendKind, Credential, EnvironmentRecord, TenantRecord};
 use bulkhead_plan::spec::NetworkMode;
 use bulkhead_plan::topology::ServiceId;
-use bulkhead_runtime::probe::forge::{Flaw, Forger};
+use bulkhead_runtime::probe::forge::Forger;
 use bulkhead_runtime::probe::records::{Book, Source};
 use bulkhead_runtime::probe::{CredentialError, Presented};
 use tokio::sync::Semaphore;

@@ -2,23 +2,8 @@
 
 use std::fmt;
 
-use bulkhead_plan::access::{Expectation, Outcome};
+pub use bulkhead_plan::access::Conclusion;
 use serde::Serialize;
-
-/// How a scenario ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Conclusion {
-    /// Everything was as the specification says.
-    Passed,
-    /// Something else than access was in the way: a missing control, a denial for another reason, a probe
-    /// that could not be made, a step that is not defined. Nothing is proven.
-    Inconclusive,
-    /// A valid access was denied.
-    Broken,
-    /// An access was possible that must not be.
-    Violated,
-}
 
 /// One scenario's result.
 #[derive(Debug, Clone, Serialize)]
@@ -74,21 +59,11 @@ impl Report {
         self.scenarios.iter().filter(|scenario| scenario.conclusion == conclusion).count()
     }
 
-    /// The process's exit code.
-    ///
-    /// - 0: every scenario that this environment can show has passed, and there was at least one.
-    /// - 4: the platform is not isolated as specified: something was *allowed* that must be denied, or
-    ///   *denied* that must be allowed. Both contradict the specification, and either makes the other's
-    ///   result worthless.
-    /// - 5: nothing contradicts the specification, and not everything could be judged: a denial for another
-    ///   reason than the expected one, a missing control or record, silence, an undefined step, no scenario.
+    /// The process's exit code, by the worst scenario (see [`Conclusion::exit_code`]): 0 also says that there was at
+    /// least one.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match self.scenarios.iter().map(|scenario| scenario.conclusion).max() {
-            Some(Conclusion::Violated | Conclusion::Broken) => 4,
-            Some(Conclusion::Passed) => 0,
-            Some(Conclusion::Inconclusive) | None => 5,
-        }
+        Conclusion::exit_code(self.scenarios.iter().map(|scenario| scenario.conclusion).max())
     }
 }
 
@@ -117,19 +92,9 @@ impl fmt::Display for Report {
     }
 }
 
-/// What an expectation and a found outcome make of a scenario.
-pub(crate) fn conclude(expected: &Expectation, found: &Outcome) -> Conclusion {
-    match (expected, found) {
-        (expected, found) if expected.is_met_by(found) => Conclusion::Passed,
-        (Expectation::Denied(_) | Expectation::Unreachable, Outcome::Allowed) => Conclusion::Violated,
-        (Expectation::Allowed, Outcome::Denied(_)) => Conclusion::Broken,
-        _ => Conclusion::Inconclusive,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use bulkhead_plan::access::DenialReason;
+    use bulkhead_plan::access::{DenialReason, Expectation, Outcome};
 
     use super::*;
 
@@ -165,10 +130,10 @@ mod tests {
         let denied = |reason| Expectation::Denied(vec![reason]);
         let expired = denied(DenialReason::Expired);
         let unknown = Outcome::Denied(DenialReason::UnknownIssuer);
-        assert_eq!(conclude(&expired, &unknown), Conclusion::Inconclusive);
-        assert_eq!(conclude(&expired, &Outcome::Unreachable), Conclusion::Inconclusive);
-        assert_eq!(conclude(&expired, &Outcome::Allowed), Conclusion::Violated);
-        assert_eq!(conclude(&Expectation::Allowed, &unknown), Conclusion::Broken);
-        assert_eq!(conclude(&Expectation::Unreachable, &Outcome::Allowed), Conclusion::Violated);
+        assert_eq!(Conclusion::of(&expired, &unknown), Conclusion::Inconclusive);
+        assert_eq!(Conclusion::of(&expired, &Outcome::Unreachable), Conclusion::Inconclusive);
+        assert_eq!(Conclusion::of(&expired, &Outcome::Allowed), Conclusion::Violated);
+        assert_eq!(Conclusion::of(&Expectation::Allowed, &unknown), Conclusion::Broken);
+        assert_eq!(Conclusion::of(&Expectation::Unreachable, &Outcome::Allowed), Conclusion::Violated);
     }
 }

@@ -12,10 +12,10 @@ use cucumber::World;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::platform::{Platform, PlatformError};
-use crate::report::{Conclusion, conclude};
+use crate::report::Conclusion;
 use crate::steps::Reading;
-use crate::verdict::Judged;
 use crate::words::Peer;
+use bulkhead_runtime::probe::verdict::Judged;
 
 /// The world of one scenario.
 #[derive(Debug, World)]
@@ -145,18 +145,14 @@ impl Scene {
             return self.unclear(format!("{peer} has attempted nothing"));
         };
         let (found, model) = (judged.outcome.clone(), judged.model.clone());
-        match conclude(expected, &found) {
+        match Conclusion::of(expected, &found) {
             Conclusion::Passed => match model {
                 Some(model) if contradicts(&model, &found) => self.unclear(format!(
-                    "{peer}: the feature expects {}, the access model expects {}, found {found}",
-                    words(expected),
-                    words(&model)
+                    "{peer}: the feature expects {expected}, the access model expects {model}, found {found}"
                 )),
                 _ => Ok(()),
             },
-            otherwise => {
-                self.conclude(otherwise, format!("{peer}: expected {}, found {found}", words(expected)))
-            }
+            otherwise => self.conclude(otherwise, format!("{peer}: expected {expected}, found {found}")),
         }
     }
 
@@ -229,16 +225,4 @@ impl Scene {
 /// Whether the model speaks of such attempts, and expects something else.
 fn contradicts(model: &Expectation, found: &Outcome) -> bool {
     !matches!(model, Expectation::Unspecified(_)) && !model.is_met_by(found)
-}
-
-fn words(expected: &Expectation) -> String {
-    match expected {
-        Expectation::Allowed => "allowed".to_owned(),
-        Expectation::Denied(reasons) => {
-            let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
-            format!("denied: {}", codes.join(" or "))
-        }
-        Expectation::Unreachable => "unreachable".to_owned(),
-        Expectation::Unspecified(why) => format!("nothing ({why})"),
-    }
 }

@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use tokio::process::Child;
 
 use crate::platform::{Platform, PlatformError};
-use crate::verdict::{Judged, Record, judge};
 use crate::words::Peer;
+use bulkhead_runtime::probe::verdict::{Judged, Record, judge};
 
 /// How long the stand-in may take to start and to dial.
 const DEADLINE: Duration = Duration::from_secs(5);

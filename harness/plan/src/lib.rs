@@ -7,6 +7,7 @@ pub mod access;
 pub mod environment;
 pub mod file;
 pub mod guide;
+pub mod matrix;
 pub mod pki;
 pub mod placement;
 pub mod render;

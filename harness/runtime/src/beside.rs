@@ -1,5 +1,6 @@
 //! Programs that somebody starts beside an environment, which must not outlive it or whoever started them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -14,6 +15,13 @@ use crate::owner::Owner;
 /// this one be killed, a sweep finds it. It gets no variable of the developer's, and no Ctrl-C from the terminal.
 pub fn belongs_to(name: &EnvironmentName, state_folder: &Path, what: &str, command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
+    let labels: serde_json::Map<String, serde_json::Value> =
+        labels(name, state_folder, what).into_iter().map(|(label, value)| (label, value.into())).collect();
+    command.env_clear().env(LABELS_VARIABLE, serde_json::Value::Object(labels).to_string()).process_group(0);
+}
+
+/// The labels of something that stands beside an environment, with this process as its owner.
+pub(crate) fn labels(name: &EnvironmentName, state_folder: &Path, what: &str) -> HashMap<String, String> {
     let stamp = Stamp {
         environment: name.to_string(),
         checkout: checkout_id(state_folder.parent().unwrap_or(state_folder)),
@@ -21,10 +29,7 @@ pub fn belongs_to(name: &EnvironmentName, state_folder: &Path, what: &str, comma
         owner: Owner::current(),
         lease: Lease::owned(OffsetDateTime::now_utc()),
     };
-    let labels = stamp.labels(Some(what), None);
-    let labels: serde_json::Map<String, serde_json::Value> =
-        labels.into_iter().map(|(label, value)| (label, value.into())).collect();
-    command.env_clear().env(LABELS_VARIABLE, serde_json::Value::Object(labels).to_string()).process_group(0);
+    stamp.labels(Some(what), None)
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ use record::Record;
 /// The packages, which are also the names of their programs.
 const AGENT: &str = "bulkhead-agent";
 const POLLER: &str = "bulkhead-poller";
+/// What stands in tenants' networks and makes attempts.
+const PROBE: &str = "bulkhead-probe";
 /// Built along, though it is running already: cargo unifies features over the packages that are named, so that without it
 /// most dependencies would be compiled a second time with a few features fewer.
 const COMMANDS: &str = "xtask";
@@ -31,6 +33,8 @@ pub struct Programs {
     pub agent: PathBuf,
     /// The poller.
     pub poller: PathBuf,
+    /// The probe, which is no service: it attacks them.
+    pub probe: PathBuf,
 }
 
 /// The services could not be built.
@@ -117,7 +121,7 @@ pub async fn programs(workspace: &Path, events: &Events) -> Result<Programs, Bui
 pub async fn ask_cargo(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
     let mut command = Command::from(cargo());
     command.args(["build", "--message-format=json-render-diagnostics"]);
-    command.args(["-p", AGENT, "-p", POLLER, "-p", COMMANDS, "--bins"]).current_dir(workspace);
+    command.args(["-p", AGENT, "-p", POLLER, "-p", PROBE, "-p", COMMANDS, "--bins"]).current_dir(workspace);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let shown = format!("cargo build -p {AGENT} -p {POLLER}");
     let workspace = workspace.to_owned();
@@ -146,7 +150,7 @@ pub async fn ask_cargo(workspace: &Path, events: &Events) -> Result<Programs, Bu
             missing: name,
         })
     };
-    Ok(Programs { agent: find(AGENT)?, poller: find(POLLER)? })
+    Ok(Programs { agent: find(AGENT)?, poller: find(POLLER)?, probe: find(PROBE)? })
 }
 
 async fn executables(output: Option<impl AsyncRead + Unpin>) -> Vec<(String, PathBuf)> {

@@ -131,8 +131,13 @@ pub async fn of_service(
 ) -> Result<Image, ImageError> {
     match given {
         Some(reference) => named(docker, role, reference).await,
-        None => assembled(docker, role, program, None).await,
+        None => assembled(docker, &role.to_string(), program, None).await,
     }
+}
+
+/// The image of the probe, which is always assembled here.
+pub(crate) async fn of_probe(docker: &Docker, program: &Path) -> Result<Image, ImageError> {
+    assembled(docker, "probe", program, None).await
 }
 
 /// The image of NATS: the one given; else, unless a program is named by [`nats_binary::OVERRIDE_VARIABLE`], what the
@@ -154,7 +159,9 @@ pub async fn of_nats(docker: &Docker, given: Option<&str>) -> Result<Image, Imag
         }
     }
     match nats_binary::obtain().await {
-        Ok(NatsBinary { path, version, .. }) => assembled(docker, Role::Nats, &path, Some(version)).await,
+        Ok(NatsBinary { path, version, .. }) => {
+            assembled(docker, &Role::Nats.to_string(), &path, Some(version)).await
+        }
         Err(binary) => Err(ImageError::NoNats { pull, binary }),
     }
 }
@@ -179,7 +186,7 @@ async fn stored_nats(docker: &Docker) -> Result<Option<String>, ImageError> {
     let (first, second, own) = tokio::join!(
         has(docker, OFFICIAL_NATS[0]),
         has(docker, OFFICIAL_NATS[1]),
-        assembled_earlier(docker, Role::Nats)
+        assembled_earlier(docker, "nats")
     );
     if let Some((_, official)) = [first, second].into_iter().zip(OFFICIAL_NATS).find(|(there, _)| *there) {
         return Ok(Some(official.to_owned()));
@@ -191,8 +198,8 @@ async fn stored_nats(docker: &Docker) -> Result<Option<String>, ImageError> {
     Ok(newest.map(|(_, reference)| reference))
 }
 
-async fn assembled_earlier(docker: &Docker, role: Role) -> Result<Vec<ImageSummary>, ImageError> {
-    let filters = HashMap::from([("label", vec![format!("{IMAGE}={role}")])]);
+async fn assembled_earlier(docker: &Docker, kind: &str) -> Result<Vec<ImageSummary>, ImageError> {
+    let filters = HashMap::from([("label", vec![format!("{IMAGE}={kind}")])]);
     let options = ListImagesOptionsBuilder::default().filters(&filters).build();
     let refused =
         |error: Error| ImageError::Engine { attempt: "list its images".to_owned(), reason: chain(&error) };
@@ -217,15 +224,15 @@ async fn pulled(docker: &Docker, reference: &str) -> Result<(), String> {
 
 async fn assembled(
     docker: &Docker,
-    role: Role,
+    kind: &str,
     program: &Path,
     version: Option<Version>,
 ) -> Result<Image, ImageError> {
     let unreadable = |error| ImageError::Program { program: program.to_owned(), error };
     let digest = digest::of_program(program).map_err(unreadable)?;
-    let mut labels = BTreeMap::from([(IMAGE.to_owned(), role.to_string())]);
+    let mut labels = BTreeMap::from([(IMAGE.to_owned(), kind.to_owned())]);
     labels.extend(version.map(|version| (IMAGE_VERSION.to_owned(), version.to_string())));
-    let repository = format!("bulkhead-{role}");
+    let repository = format!("bulkhead-{kind}");
     let recipe =
         Recipe { repository: &repository, program, labels, created: modified(program).map_err(unreadable)? };
     let reference = recipe.reference(&digest);
@@ -235,7 +242,7 @@ async fn assembled(
     refuse_what_cannot_run(program)?;
     let archive = recipe.archive(&digest).map_err(unreadable)?;
     load(docker, &reference, archive).await?;
-    forget_older(docker, role, &reference).await;
+    forget_older(docker, kind, &reference).await;
     Ok(Image { reference, source: Source::Assembled })
 }
 
@@ -267,8 +274,8 @@ async fn load(docker: &Docker, reference: &str, archive: Vec<u8>) -> Result<(), 
 }
 
 /// Removes the oldest assembled images of one kind. One that a container still uses stays, and that is no error.
-async fn forget_older(docker: &Docker, role: Role, current: &str) {
-    let Ok(mut images) = assembled_earlier(docker, role).await else { return };
+async fn forget_older(docker: &Docker, kind: &str, current: &str) {
+    let Ok(mut images) = assembled_earlier(docker, kind).await else { return };
     images.sort_by_key(|image| std::cmp::Reverse(image.created));
     let old = images.into_iter().skip(KEPT_IMAGES).flat_map(|image| image.repo_tags);
     for reference in old.filter(|reference| reference != current) {

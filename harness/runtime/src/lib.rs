@@ -26,6 +26,7 @@ pub mod readiness;
 mod spawn;
 pub mod starter;
 pub mod teardown;
+pub mod vantage;
 pub mod workdir;
 
 pub use environment::Environment;

@@ -86,7 +86,9 @@ async fn images(docker: &Docker, spec: &EnvironmentSpec, extent: Extent) -> Resu
     }
     // Nothing is built where nothing built is used.
     let programs = match (&given.agent, &given.poller) {
-        (Some(_), Some(_)) => build::Programs { agent: PathBuf::new(), poller: PathBuf::new() },
+        (Some(_), Some(_)) => {
+            build::Programs { agent: PathBuf::new(), poller: PathBuf::new(), probe: PathBuf::new() }
+        }
         _ => build::programs(&workspace(), &Events::none()).await?,
     };
     let agent = images::of_service(docker, Role::Agent, given.agent.as_deref(), &programs.agent).await?;

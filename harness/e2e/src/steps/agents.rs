@@ -41,7 +41,9 @@ impl Question {
     fn method(self) -> Method {
         match self {
             Self::Health => Method::Health,
-            Self::Status | Self::Results | Self::StreamedResults => Method::AgentService,
+            Self::Status => Method::GetStatus,
+            Self::Results => Method::GetResults,
+            Self::StreamedResults => Method::StreamResults,
         }
     }
 
@@ -146,7 +148,7 @@ async fn calls_under_a_name(scene: &mut Scene, who: Peer, service: Peer, other: 
 async fn reports(scene: &mut Scene, who: Peer, claim: Claim) -> Step {
     let caller = claim.put(scene, engage::caller(scene, &who, &Peer::Poller)?)?;
     let (metadata, authority) = (claim.in_the_model(scene)?, RequestAuthority::Target);
-    let attempted = scene.platform()?.call_of(&Peer::Poller, Method::PollerService, metadata, authority)?;
+    let attempted = scene.platform()?.call_of(&Peer::Poller, Method::ReportStatus, metadata, authority)?;
     let report = report(&scene.nonce);
     engage::call(scene, &who, &Peer::Poller, caller, report, attempted).await
 }

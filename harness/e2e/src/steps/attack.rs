@@ -51,11 +51,15 @@ impl Attack {
     /// The same in the access model.
     pub(super) fn in_the_model(self) -> StorageOperation {
         match self {
-            Self::Reads | Self::Describes | Self::SubscribesTo | Self::BacksUp => StorageOperation::Read,
-            Self::Purges | Self::RemovesOneOf | Self::Reconfigures | Self::Deletes => {
-                StorageOperation::Destroy
-            }
-            Self::Replaces => StorageOperation::Write,
+            Self::Reads => StorageOperation::ReadMessage,
+            Self::Describes => StorageOperation::Describe,
+            Self::SubscribesTo => StorageOperation::Consume,
+            Self::BacksUp => StorageOperation::BackUp,
+            Self::Purges => StorageOperation::Purge,
+            Self::RemovesOneOf => StorageOperation::RemoveMessage,
+            Self::Reconfigures => StorageOperation::Reconfigure,
+            Self::Deletes => StorageOperation::Delete,
+            Self::Replaces => StorageOperation::PutValue,
         }
     }
 

@@ -13,8 +13,8 @@ use crate::engage;
 use crate::platform::{Platform, PlatformError};
 use crate::scene::{Scene, Step, Unmet};
 use crate::stand_in::{StandIn, impostor};
-use crate::verdict::{Judged, between, judge_operation};
 use crate::words::{FlawWord, Peer, Service, Tenant};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 
 #[when(expr = "{peer} connects to {peer}")]
 async fn connects(scene: &mut Scene, who: Peer, service: Peer) -> Step {

@@ -9,8 +9,8 @@ use cucumber::{Parameter, given, then};
 
 use crate::platform::{Platform, PlatformError};
 use crate::scene::{Listener, Scene, Step, Unmet};
-use crate::verdict::{Judged, between, judge_operation};
 use crate::words::{Peer, UnknownWord};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 
 /// What can be listened to, or said.
 #[derive(Debug, Clone, PartialEq, Eq, Parameter)]

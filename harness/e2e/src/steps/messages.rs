@@ -7,8 +7,8 @@ use cucumber::when;
 
 use super::listening::{Topic, hears, is_listening, itself, settle};
 use crate::scene::{Scene, Step};
-use crate::verdict::{Judged, between, judge_operation};
 use crate::words::{Peer, Tenant};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 
 #[when(expr = "{peer} publishes a result")]
 async fn publishes_a_result(scene: &mut Scene, who: Peer) -> Step {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::listening::job_subject;
 use crate::scene::{Scene, Step, Unmet};
-use crate::verdict::{Judged, between};
 use crate::words::Peer;
+use bulkhead_runtime::probe::verdict::{Judged, between};
 
 /// For one connection; a wall drops packets, so an attempt at one lasts this long.
 const CONNECT_LIMIT_MS: u64 = 700;

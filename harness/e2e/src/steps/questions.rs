@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::listening::{Topic, hears, itself, job_subject, settle};
 use crate::scene::{Scene, Step, Unmet};
-use crate::verdict::{Judged, between, judge_operation};
 use crate::words::{Peer, Tenant};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 
 /// The header in which the broker says who asks.
 const REQUEST_INFO: &str = "Nats-Request-Info";

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::listening::{Topic, hears, itself, job_subject, settle};
 use super::stored::stored_with;
 use crate::scene::{Scene, Step};
-use crate::verdict::{Judged, between};
 use crate::words::Peer;
+use bulkhead_runtime::probe::verdict::{Judged, between};
 
 /// A message that the platform imports keeps the reply subject that its tenant wrote on it. A receipt of the
 /// platform's stream would go there *inside the platform's account*, which reaches every tenant.

@@ -14,8 +14,8 @@ use super::storage::{
     payload, read, store,
 };
 use crate::scene::{Scene, Step, Unmet};
-use crate::verdict::{Judged, between, judge_operation};
 use crate::words::{Peer, Tenant};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 
 /// How long a copying stream may take to hold its first message.
 const COPY_DEADLINE: Duration = Duration::from_secs(5);

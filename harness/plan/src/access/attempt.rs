@@ -44,6 +44,8 @@ pub enum CertificateFlaw {
     UnderLeaf,
     /// Signed by an authority that the right one signed although its path length is 0.
     UnderSubordinate,
+    /// Signed by another generation of the right authority: the root signed it, and nobody is configured to believe it.
+    StaleGeneration,
     /// One bit of the signature is flipped.
     AlteredSignature,
     /// Its validity has ended.
@@ -67,6 +69,30 @@ pub enum CertificateFlaw {
 /// What is attempted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
+    /// Opens a TCP connection from where the caller is. What is said over it is another operation.
+    Reach {
+        /// To whom.
+        target: PeerName,
+    },
+    /// Speaks to a door of a service that the platform does not open.
+    SideDoor {
+        /// Whose.
+        service: PeerName,
+        /// Which.
+        door: SideDoor,
+    },
+    /// Completes a TLS handshake with a gRPC service and hears its first words.
+    Handshake {
+        /// With whom.
+        service: PeerName,
+    },
+    /// Offers a service the session that an earlier handshake left, so that the certificate is not looked at.
+    Resume {
+        /// To whom it is offered.
+        service: PeerName,
+        /// Who was party to the earlier handshake.
+        earlier: PeerName,
+    },
     /// Calls a method of a service over gRPC.
     Call {
         /// Whose service.
@@ -87,6 +113,16 @@ pub enum Operation {
     },
     /// Connects to NATS.
     Connect,
+    /// Connects to NATS and names another user than its certificate's in `CONNECT`, then speaks as that one.
+    ConnectAs {
+        /// Who is claimed to connect.
+        user: PeerName,
+    },
+    /// Asks something of the broker that concerns no tenant in particular.
+    Broker {
+        /// What.
+        operation: BrokerOperation,
+    },
     /// Opens a connection to a service in a manner that is not the platform's.
     Knock {
         /// At whose door.
@@ -113,11 +149,61 @@ pub enum Operation {
         /// Whose.
         tenant: TenantSlug,
     },
-    /// Opens a TCP connection from where the caller is. What is said over it is another operation.
-    Reach {
-        /// To whom.
-        target: PeerName,
+    /// Has what it reports to the poller kept among a tenant's results.
+    FileReport {
+        /// Among whose.
+        tenant: TenantSlug,
     },
+    /// Finds something among the files that it was given, which are all that a thief of its machine would find.
+    Find {
+        /// What.
+        artefact: Artefact,
+    },
+}
+
+/// A door that a service may have beside the one that the platform opens. The numbers are the customary ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SideDoor {
+    /// NATS's monitoring (8222): names every tenant, and asks nobody who they are.
+    Monitoring,
+    /// NATS's leaf nodes (7422): a server of a tenant's own would join.
+    LeafNodes,
+    /// NATS's cluster routes (6222).
+    Cluster,
+    /// NATS over WebSocket (8080), where `no_auth_user` counts.
+    WebSocket,
+    /// Any other port on which the service listens.
+    Unplanned,
+}
+
+impl SideDoor {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Monitoring, Self::LeafNodes, Self::Cluster, Self::WebSocket, Self::Unplanned];
+
+    /// Where it customarily is.
+    pub const fn port(self) -> Option<u16> {
+        match self {
+            Self::Monitoring => Some(8222),
+            Self::LeafNodes => Some(7422),
+            Self::Cluster => Some(6222),
+            Self::WebSocket => Some(8080),
+            Self::Unplanned => None,
+        }
+    }
+}
+
+/// What a service may or may not have been given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Artefact {
+    /// The private key of a peer.
+    Key(PeerName),
+    /// The private key of an authority.
+    AuthorityKey(AuthorityName),
+    /// An authority's certificate, to believe its members.
+    Trust(AuthorityName),
+    /// Its own private key, in a file that other users of the machine can read.
+    OpenKey,
 }
 
 /// How a connection is opened that is not opened as the platform's own clients do it.
@@ -145,15 +231,33 @@ pub enum CallTarget {
     },
 }
 
-/// A gRPC method, by who may call it.
+/// A gRPC method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
-    /// The standard health service.
+    /// `grpc.health.v1.Health/Check`.
     Health,
-    /// `monitoring.AgentService`: any of its methods.
-    AgentService,
-    /// `monitoring.PollerService`: any of its methods.
-    PollerService,
+    /// `monitoring.AgentService/GetStatus`.
+    GetStatus,
+    /// `monitoring.AgentService/GetResults`.
+    GetResults,
+    /// `monitoring.AgentService/StreamResults`.
+    StreamResults,
+    /// `monitoring.PollerService/ReportStatus`.
+    ReportStatus,
+    /// `monitoring.PollerService/StreamStatus`.
+    StreamStatus,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Health,
+        Self::GetStatus,
+        Self::GetResults,
+        Self::StreamResults,
+        Self::ReportStatus,
+        Self::StreamStatus,
+    ];
 }
 
 /// What a call's metadata say about the tenant.
@@ -199,23 +303,163 @@ pub enum MessageOperation {
     RequestJob,
     /// Subscribes to `_INBOX.>`, to hear the answers to its requests.
     ListenToInboxes,
-    /// Publishes on the own subjects with a reply subject of its, so that whoever answers speaks to it.
+    /// Answers a message of the own, whose reply subject is one of its: `allow_responses` permits that.
     AnswerInto,
+    /// Publishes a result with a reply subject of its, so that the receipt of the platform's stream goes there.
+    ReceiptInto,
+    /// Asks a service of the platform with a reply subject of its, so that the answer goes there.
+    AskInto,
+    /// Asks a service of the platform in its name, by a header that only the broker may write.
+    AskInItsName,
+    /// Publishes on `_INBOX.>`, where it awaits answers.
+    PublishToInbox,
 }
 
-/// What is done with a tenant's streams and buckets.
+impl MessageOperation {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Publish,
+        Self::PublishAsPoller,
+        Self::Subscribe,
+        Self::SubscribeAnyTenant,
+        Self::SubscribeEverything,
+        Self::JoinQueue,
+        Self::RequestJob,
+        Self::ListenToInboxes,
+        Self::AnswerInto,
+        Self::ReceiptInto,
+        Self::AskInto,
+        Self::AskInItsName,
+        Self::PublishToInbox,
+    ];
+}
+
+/// What is done with what a tenant keeps: a stream (its notes), a bucket of values, a bucket of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StorageOperation {
+    /// Lists the names of streams.
+    ListNames,
     /// Lists the streams.
     List,
-    /// Reads a stream's state, a message, or by a consumer.
-    Read,
-    /// Publishes into a stream or puts into a bucket.
-    Write,
-    /// Purges or deletes a stream, a message or a bucket.
-    Destroy,
-    /// Creates an own stream on its subjects.
+    /// Asks for a stream's state.
+    Describe,
+    /// Reads a message by the API.
+    ReadMessage,
+    /// Reads a message by direct get, which any replica may answer.
+    ReadDirect,
+    /// Makes a consumer on it and pulls.
+    Consume,
+    /// Has a backup sent.
+    BackUp,
+    /// Reads a value of a bucket.
+    ReadValue,
+    /// Reads an object's description.
+    ReadObject,
+    /// Publishes into a stream.
+    Store,
+    /// Puts a value into a bucket.
+    PutValue,
+    /// Puts a chunk into a bucket of objects.
+    PutObject,
+    /// Purges a stream.
+    Purge,
+    /// Deletes a message.
+    RemoveMessage,
+    /// Changes a stream's configuration.
+    Reconfigure,
+    /// Deletes a stream.
+    Delete,
+    /// Publishes with the header that replaces everything before it.
+    RollUp,
+    /// Deletes a bucket of values.
+    DeleteBucket,
+    /// Has the broker purge the whole account (CVE-2025-30215).
+    PurgeAccount,
+    /// Keeps an own stream on its subjects.
     Capture,
-    /// Creates an own stream that mirrors or sources its stream.
+    /// Keeps an own stream that mirrors its stream.
     Mirror,
+    /// Keeps an own stream that sources its stream.
+    Source,
+    /// Keeps an own stream that republishes into its subjects.
+    Republish,
+    /// Makes a push consumer that delivers into its subjects.
+    DeliverInto,
+    /// Pulls with a reply subject of its.
+    PullInto,
+    /// Reads its own stream of the very name of its.
+    ReadNamesake,
+    /// Purges its own stream of the very name of its.
+    PurgeNamesake,
+    /// Reads what the platform keeps of it.
+    ReadRecord,
+    /// Purges what the platform keeps of it.
+    PurgeRecord,
+}
+
+impl StorageOperation {
+    /// All of them.
+    pub const ALL: [Self; 29] = [
+        Self::ListNames,
+        Self::List,
+        Self::Describe,
+        Self::ReadMessage,
+        Self::ReadDirect,
+        Self::Consume,
+        Self::BackUp,
+        Self::ReadValue,
+        Self::ReadObject,
+        Self::Store,
+        Self::PutValue,
+        Self::PutObject,
+        Self::Purge,
+        Self::RemoveMessage,
+        Self::Reconfigure,
+        Self::Delete,
+        Self::RollUp,
+        Self::DeleteBucket,
+        Self::PurgeAccount,
+        Self::Capture,
+        Self::Mirror,
+        Self::Source,
+        Self::Republish,
+        Self::DeliverInto,
+        Self::PullInto,
+        Self::ReadNamesake,
+        Self::PurgeNamesake,
+        Self::ReadRecord,
+        Self::PurgeRecord,
+    ];
+}
+
+/// What is asked of the broker itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BrokerOperation {
+    /// Subscribes to `$SYS.>`.
+    ListenToSystem,
+    /// Asks every server who it is (`$SYS.REQ.SERVER.PING`).
+    AskServers,
+    /// Has the leader of JetStream step down.
+    StepDown,
+    /// Has a server removed from JetStream.
+    RemoveServer,
+    /// Reserves more storage than its share.
+    ReserveTooMuch,
+    /// Publishes a larger message than its account may.
+    PublishTooMuch,
+    /// Opens more connections than its account may.
+    ConnectTooOften,
+}
+
+impl BrokerOperation {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::ListenToSystem,
+        Self::AskServers,
+        Self::StepDown,
+        Self::RemoveServer,
+        Self::ReserveTooMuch,
+        Self::PublishTooMuch,
+        Self::ConnectTooOften,
+    ];
 }

@@ -4,10 +4,15 @@
 mod attempt;
 mod oracle;
 mod outcome;
+mod vantage;
+mod verdict;
+mod words;
 
 pub use attempt::{
-    Attempt, CallTarget, CertificateFlaw, Manner, MessageOperation, Method, Operation, RequestAuthority,
-    StorageOperation, TenantMetadata, Who,
+    Artefact, Attempt, BrokerOperation, CallTarget, CertificateFlaw, Manner, MessageOperation, Method,
+    Operation, RequestAuthority, SideDoor, StorageOperation, TenantMetadata, Who,
 };
 pub use oracle::{Expectation, Model};
 pub use outcome::{DenialReason, Outcome};
+pub use vantage::Vantage;
+pub use verdict::Conclusion;

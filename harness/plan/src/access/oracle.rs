@@ -1,16 +1,21 @@
 //! What is expected of an attempt. Computed from who is in the environment and from the isolation model; no rendered file
 //! is read and no service is asked.
 
+mod broker;
+mod files;
 mod grpc;
 mod manner;
 mod messages;
+mod place;
+mod storage;
 mod tls;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bulkhead_identity::{AgentId, AuthorityName, PeerName, PlatformName, TenantSlug};
 
-use super::attempt::{Attempt, Operation, Who};
+use super::attempt::{Attempt, CallTarget, Operation, SideDoor, Who};
 use super::outcome::{DenialReason, Outcome};
 use crate::environment::{BackendKind, EnvironmentRecord};
 use crate::spec::NetworkMode;
@@ -42,6 +47,20 @@ impl Expectation {
 
     fn denied(reason: DenialReason) -> Self {
         Self::Denied(vec![reason])
+    }
+}
+
+impl fmt::Display for Expectation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => formatter.write_str("allowed"),
+            Self::Denied(reasons) => {
+                let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
+                write!(formatter, "denied: {}", codes.join(" or "))
+            }
+            Self::Unreachable => formatter.write_str("unreachable"),
+            Self::Unspecified(why) => write!(formatter, "nothing ({why})"),
+        }
     }
 }
 
@@ -79,14 +98,25 @@ impl Model {
             Operation::Call { target, method, metadata, authority } => {
                 grpc::call(who, target, *method, metadata, authority)
             }
+            Operation::Handshake { service } => self.handshake(who, service),
+            Operation::Resume { service, .. } => match self.handshake(who, service) {
+                Expectation::Allowed => Expectation::denied(DenialReason::VerifiedAnew),
+                refused => refused,
+            },
             Operation::Impersonate { service, dialler } => tls::impersonation(who, service, dialler),
             Operation::Connect => self.connect(who),
+            Operation::ConnectAs { user } => self.connected(who, |name| broker::connected_as(name, user)),
+            Operation::Broker { operation } => self.connected(who, |name| broker::asked(name, *operation)),
+            // What a tenant has is in files below one folder; what is not there was not given to it.
+            Operation::Find { artefact } => files::find(who, artefact),
+            Operation::FileReport { tenant } => grpc::file_report(who, tenant),
+            Operation::SideDoor { service, door } => self.side_door(service, *door),
             Operation::Knock { service, manner } => manner::knock(who, service, *manner),
             Operation::Message { operation, owner } => {
                 self.connected(who, |name| messages::message(name, *operation, owner))
             }
             Operation::Storage { operation, owner } => {
-                self.connected(who, |name| messages::storage(name, *operation, owner))
+                self.connected(who, |name| storage::storage(name, *operation, owner))
             }
             Operation::ReadResults { tenant } => {
                 let exists = self.tenants.contains_key(tenant);
@@ -105,6 +135,26 @@ impl Model {
         };
         let known = name.tenant().is_none_or(|slug| self.tenants.contains_key(slug));
         (!known).then_some("the caller's tenant is not part of the environment")
+    }
+
+    /// Whether a gRPC service speaks to the caller.
+    fn handshake(&self, who: &Who, service: &PeerName) -> Expectation {
+        match call_target(service) {
+            Some(target) => grpc::handshake(who, &target),
+            None => Expectation::Unspecified("it is no gRPC service"),
+        }
+    }
+
+    /// Nobody opens any door but the platform's.
+    fn side_door(&self, service: &PeerName, door: SideDoor) -> Expectation {
+        match (door, self.backend) {
+            (SideDoor::Unplanned, BackendKind::Docker | BackendKind::Compose) => Expectation::Unspecified(
+                "the ports that a container listens on cannot be listed from outside",
+            ),
+            (SideDoor::Unplanned, BackendKind::Process) => Expectation::Unreachable,
+            _ if *service == PeerName::Platform(PlatformName::Nats) => Expectation::Unreachable,
+            _ => Expectation::Unspecified("only NATS has such a door"),
+        }
     }
 
     /// Whether NATS lets the caller in.
@@ -155,7 +205,18 @@ impl Model {
     }
 }
 
+/// The gRPC service of that name, if it has one.
+fn call_target(service: &PeerName) -> Option<CallTarget> {
+    match service {
+        PeerName::Tenant(name) => {
+            Some(CallTarget::Agent { tenant: name.tenant.clone(), agent: name.agent_id() })
+        }
+        PeerName::Platform(PlatformName::Poller) => Some(CallTarget::Poller),
+        PeerName::Platform(PlatformName::Nats | PlatformName::Core | PlatformName::Admin) => None,
+    }
+}
+
 /// The authority whose certificate a service needs in order to judge a name.
 fn responsible(name: &PeerName) -> AuthorityName {
-    AuthorityName::responsible_for(name)
+    name.tenant().map_or(AuthorityName::Platform, |slug| AuthorityName::Tenant(slug.clone()))
 }

@@ -125,6 +125,12 @@ denial_reasons! {
     NotFound = "not-found",
     /// JetStream's or the account's quota.
     Quota = "quota",
+    /// The earlier session was not taken up: the certificate was looked at again.
+    VerifiedAnew = "verified-anew",
+    /// It is not among the files that were given.
+    NotGiven = "not-given",
+    /// The file is its owner's alone.
+    FileMode = "file-mode",
 }
 
 impl DenialReason {

@@ -29,7 +29,7 @@ pub(super) struct Record {
     programs: Programs,
     /// The programs' own files, and this very program's: cargo has built it with the same settings and toolchain, so that
     /// others make another file of it.
-    identities: [String; 3],
+    identities: [String; 4],
 }
 
 impl Record {
@@ -77,7 +77,7 @@ impl Record {
 
     fn dependencies(&self) -> io::Result<BTreeSet<PathBuf>> {
         let mut files = BTreeSet::new();
-        for program in [&self.programs.agent, &self.programs.poller] {
+        for program in [&self.programs.agent, &self.programs.poller, &self.programs.probe] {
             files.extend(sources(&std::fs::read_to_string(program.with_extension("d"))?));
         }
         let folders: BTreeSet<PathBuf> = files
@@ -93,9 +93,15 @@ impl Record {
     }
 }
 
-fn identities(programs: &Programs) -> io::Result<[String; 3]> {
+fn identities(programs: &Programs) -> io::Result<[String; 4]> {
     let own = std::env::current_exe()?;
-    Ok([digest::identity(&programs.agent)?, digest::identity(&programs.poller)?, digest::identity(&own)?])
+    let Programs { agent, poller, probe } = programs;
+    Ok([
+        digest::identity(agent)?,
+        digest::identity(poller)?,
+        digest::identity(probe)?,
+        digest::identity(&own)?,
+    ])
 }
 
 /// The files after the colon of a rule as make reads it: spaces in names are escaped.
@@ -119,10 +125,12 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let scene = Self { folder };
             std::fs::create_dir_all(scene.at("a b/src")).unwrap();
-            for name in ["Cargo.toml", "Cargo.lock", "a b/Cargo.toml", "a b/src/main.rs", "agent", "poller"] {
+            for name in
+                ["Cargo.toml", "Cargo.lock", "a b/Cargo.toml", "a b/src/main.rs", "agent", "poller", "probe"]
+            {
                 scene.touch(name);
             }
-            for name in ["agent", "poller"] {
+            for name in ["agent", "poller", "probe"] {
                 let source = scene.at("a b/src/main.rs").display().to_string().replace(' ', "\\ ");
                 let rule = format!("{}: {source}\n", scene.at(name).display());
                 std::fs::write(scene.at(name).with_extension("d"), rule).unwrap();
@@ -140,13 +148,15 @@ mod tests {
 
         /// As when cargo is asked after the last change: the file system's clock ticks more slowly than the system's.
         fn build(&self) {
-            let programs = Programs { agent: self.at("agent"), poller: self.at("poller") };
+            let programs =
+                Programs { agent: self.at("agent"), poller: self.at("poller"), probe: self.at("probe") };
             let asked = SystemTime::now() + std::time::Duration::from_secs(60);
             Record::of(self.folder.path(), asked, &programs).unwrap().write(self.folder.path()).unwrap();
         }
 
         fn build_before_all_that(&self) {
-            let programs = Programs { agent: self.at("agent"), poller: self.at("poller") };
+            let programs =
+                Programs { agent: self.at("agent"), poller: self.at("poller"), probe: self.at("probe") };
             let asked = SystemTime::now() - std::time::Duration::from_secs(60);
             Record::of(self.folder.path(), asked, &programs).unwrap().write(self.folder.path()).unwrap();
         }

@@ -5,17 +5,16 @@
 //! (`signed_by` checks nothing), which is what makes it good for this.
 
 mod authority;
-mod flaw;
 
 use std::path::{Path, PathBuf};
 
 use bulkhead_identity::{AuthorityName, PeerName};
+pub use bulkhead_plan::access::CertificateFlaw as Flaw;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
 pub use authority::Authority;
-pub use flaw::Flaw;
 
 use super::{CredentialError, Presented};
 
@@ -47,13 +46,20 @@ impl Forger {
         Authority::open(name.to_string(), &self.certs.join(certificate), &self.certs.join(key))
     }
 
+    /// Another generation of a tenant's or the platform's authority: the root has signed it, with the same constraint, and
+    /// nobody was told of it.
+    fn another_generation(&self, name: &AuthorityName) -> Result<Authority, CredentialError> {
+        self.authority(&AuthorityName::Root)?.generation_of(name)
+    }
+
     /// A certificate for `name` in which exactly `flaw` is wrong.
     ///
     /// # Errors
     /// An authority that is needed cannot be read, or rcgen refuses.
     pub fn make(&self, name: &PeerName, flaw: &Flaw) -> Result<Presented, CredentialError> {
         let label = format!("{name} ({flaw})");
-        let forged = |source| CredentialError::Forge { label: label.clone(), source };
+        let forged =
+            |source: rcgen::Error| CredentialError::Forge { label: label.clone(), source: source.into() };
         let key = KeyPair::generate().map_err(forged)?;
         let params = leaf(name, flaw).map_err(forged)?;
         let chain = self.chain(name, flaw, &params, &key)?;
@@ -70,7 +76,8 @@ impl Forger {
         key: &KeyPair,
     ) -> Result<Vec<CertificateDer<'static>>, CredentialError> {
         let responsible = AuthorityName::responsible_for(name);
-        let failed = |source| CredentialError::Forge { label: name.to_string(), source };
+        let failed =
+            |source: rcgen::Error| CredentialError::Forge { label: name.to_string(), source: source.into() };
         match flaw {
             Flaw::SelfSigned => Ok(vec![params.self_signed(key).map_err(failed)?.der().clone()]),
             Flaw::UnknownAuthority => {
@@ -80,6 +87,7 @@ impl Forger {
             Flaw::IssuedBy(other) => self.authority(other)?.issue(params, key),
             Flaw::UnderLeaf => self.authority(&responsible)?.leaf_as_authority()?.issue(params, key),
             Flaw::UnderSubordinate => self.authority(&responsible)?.subordinate()?.issue(params, key),
+            Flaw::StaleGeneration => self.another_generation(&responsible)?.issue(params, key),
             Flaw::AlteredSignature => {
                 let mut chain = self.authority(&responsible)?.issue(params, key)?;
                 flip_last_bit(&mut chain);
@@ -134,6 +142,7 @@ fn spoil(params: &mut CertificateParams, flaw: &Flaw, now: OffsetDateTime) -> Re
         | Flaw::IssuedBy(_)
         | Flaw::UnderLeaf
         | Flaw::UnderSubordinate
+        | Flaw::StaleGeneration
         | Flaw::AlteredSignature => {}
     }
     Ok(())

@@ -43,7 +43,7 @@ pub(super) async fn images(
     let services = async {
         // Programs are not built only to be left aside for somebody's own images.
         let programs = match (&given.agent, &given.poller) {
-            (Some(_), Some(_)) => build::Programs { agent: "".into(), poller: "".into() },
+            (Some(_), Some(_)) => build::Programs { agent: "".into(), poller: "".into(), probe: "".into() },
             _ => services(source, events).await?,
         };
         let docker = engine.docker();

@@ -2,6 +2,7 @@
 //!
 //! Arguments: state root, name, backend, `attached` or `detached`, agent program, poller program.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bulkhead_plan::EnvironmentSpec;
@@ -26,7 +27,11 @@ async fn main() -> ExitCode {
         state_root: root.into(),
         backend,
         lifetime: if lifetime == "detached" { Lifetime::Detached } else { Lifetime::Attached },
-        programs: ProgramSource::Given(Programs { agent: agent.into(), poller: poller.into() }),
+        programs: ProgramSource::Given(Programs {
+            agent: agent.into(),
+            poller: poller.into(),
+            probe: PathBuf::new(),
+        }),
         ..StartOptions::for_workspace(std::path::Path::new("."))
     };
     match run(spec, options).await {

@@ -30,6 +30,23 @@ pub(super) fn call(
     walls.into_iter().flatten().next().map_or(Expectation::Allowed, Expectation::denied)
 }
 
+/// The first wall alone: whether the service speaks to the holder of this certificate.
+pub(super) fn handshake(who: &Who, target: &CallTarget) -> Expectation {
+    match who {
+        Who::Peer(name) | Who::Forged { name, .. } => certificate(who, name, target),
+        Who::Anonymous => Expectation::denied(DenialReason::NoCertificate),
+    }
+}
+
+/// Where the poller keeps what is reported to it: among the results of the tenant in the reporter's certificate.
+pub(super) fn file_report(who: &Who, tenant: &TenantSlug) -> Expectation {
+    match who {
+        Who::Peer(PeerName::Tenant(name)) if name.tenant == *tenant => Expectation::Allowed,
+        Who::Peer(PeerName::Tenant(_)) => Expectation::denied(DenialReason::OtherAccount),
+        _ => Expectation::Unspecified("only agents report"),
+    }
+}
+
 fn certificate(who: &Who, name: &PeerName, target: &CallTarget) -> Expectation {
     let mut authorities = vec![AuthorityName::Platform];
     match target {
@@ -82,10 +99,14 @@ fn wrong_metadata(tenant: Option<&TenantSlug>, metadata: &TenantMetadata) -> Opt
 }
 
 fn is_granted(caller: &PeerName, target: &CallTarget, method: Method) -> bool {
-    matches!(
-        (target, caller, method),
-        (_, _, Method::Health)
-            | (CallTarget::Agent { .. }, PeerName::Platform(_), Method::AgentService)
-            | (CallTarget::Poller, PeerName::Tenant(_), Method::PollerService)
-    )
+    match (target, method) {
+        (_, Method::Health) => true,
+        (CallTarget::Agent { .. }, Method::GetStatus | Method::GetResults | Method::StreamResults) => {
+            caller.tenant().is_none()
+        }
+        (CallTarget::Poller, Method::ReportStatus | Method::StreamStatus) => caller.tenant().is_some(),
+        // The other's service, which it does not have.
+        (CallTarget::Agent { .. }, Method::ReportStatus | Method::StreamStatus)
+        | (CallTarget::Poller, Method::GetStatus | Method::GetResults | Method::StreamResults) => false,
+    }
 }

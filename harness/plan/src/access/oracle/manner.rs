@@ -2,23 +2,16 @@
 
 use bulkhead_identity::{PeerName, PlatformName};
 
-use super::{Expectation, grpc};
-use crate::access::attempt::{CallTarget, Manner, Method, RequestAuthority, TenantMetadata, Who};
+use super::{Expectation, call_target, grpc};
+use crate::access::attempt::{Manner, Method, RequestAuthority, TenantMetadata, Who};
 use crate::access::outcome::DenialReason;
 
 /// Whoever knocks without TLS 1.3 is turned away before anybody asks for a certificate; HTTP/2 is missed after it.
 pub(super) fn knock(who: &Who, service: &PeerName, manner: Manner) -> Expectation {
-    let target = match service {
-        PeerName::Tenant(name) => {
-            Some(CallTarget::Agent { tenant: name.tenant.clone(), agent: name.agent_id() })
-        }
-        PeerName::Platform(PlatformName::Poller) => Some(CallTarget::Poller),
-        PeerName::Platform(PlatformName::Nats) => None,
-        PeerName::Platform(PlatformName::Admin | PlatformName::Core) => {
-            return Expectation::Unspecified("nobody listens there");
-        }
-    };
-    match (manner, target) {
+    if let PeerName::Platform(PlatformName::Admin | PlatformName::Core) = service {
+        return Expectation::Unspecified("nobody listens there");
+    }
+    match (manner, call_target(service)) {
         (Manner::InTheClear, _) => Expectation::denied(DenialReason::NoTls),
         (Manner::OldTls, _) => Expectation::denied(DenialReason::IncompatibleTls),
         (Manner::NoAlpn, None) => {

@@ -1,13 +1,13 @@
-//! What NATS lets its users do with a tenant's messages, streams and buckets.
+//! What NATS lets its users do with a tenant's messages.
 
 use bulkhead_identity::{PeerName, PlatformName, TenantSlug};
 
 use super::Expectation;
-use crate::access::attempt::{MessageOperation, StorageOperation};
-use crate::access::outcome::DenialReason;
+use crate::access::attempt::MessageOperation;
+use crate::access::outcome::DenialReason::{self, OtherAccount, PublishPermission, SubscribePermission};
 
 /// How somebody stands to the tenant whose messages they are.
-enum Standing {
+pub(super) enum Standing {
     /// One of its own agents.
     Member,
     /// Another tenant's.
@@ -18,7 +18,7 @@ enum Standing {
     Stranger,
 }
 
-fn standing(name: &PeerName, owner: &TenantSlug) -> Standing {
+pub(super) fn standing(name: &PeerName, owner: &TenantSlug) -> Standing {
     match name {
         PeerName::Tenant(name) if name.tenant == *owner => Standing::Member,
         PeerName::Tenant(_) => Standing::Outsider,
@@ -28,59 +28,80 @@ fn standing(name: &PeerName, owner: &TenantSlug) -> Standing {
     }
 }
 
-const NOT_A_USER: Expectation = Expectation::Unspecified("the caller is no user of NATS");
-const OWN_ACCOUNT: Expectation =
+pub(super) const NOT_A_USER: Expectation = Expectation::Unspecified("the caller is no user of NATS");
+pub(super) const OWN_ACCOUNT: Expectation =
     Expectation::Unspecified("in the platform's own account the poller may do as it likes");
 
 /// What is expected of an operation with `owner`'s messages.
 pub(super) fn message(name: &PeerName, operation: MessageOperation, owner: &TenantSlug) -> Expectation {
-    use DenialReason::{OtherAccount, PublishPermission, SubscribePermission};
-    use MessageOperation as Do;
-    let publishes = matches!(operation, Do::Publish | Do::PublishAsPoller | Do::RequestJob);
-    match (standing(name, owner), operation) {
-        (Standing::Stranger, _) => NOT_A_USER,
-        (Standing::Member, Do::SubscribeAnyTenant | Do::SubscribeEverything) => {
-            Expectation::denied(SubscribePermission)
-        }
-        (Standing::Member, Do::PublishAsPoller) => Expectation::denied(PublishPermission),
-        (Standing::Member, _) => Expectation::Allowed,
-        // Permitted, since everybody needs an inbox of their own; but it is an inbox in the caller's own account.
-        (Standing::Outsider | Standing::Admin, Do::ListenToInboxes) => Expectation::denied(OtherAccount),
-        // The reply subject of a message means something in the sender's own account only.
-        (Standing::Outsider, Do::AnswerInto) => Expectation::denied(OtherAccount),
-        (Standing::Outsider, _) if publishes => Expectation::denied(PublishPermission),
-        (Standing::Outsider, _) => Expectation::denied(SubscribePermission),
-        (Standing::Admin, Do::AnswerInto) => Expectation::denied(PublishPermission),
-        (Standing::Admin, _) if publishes => Expectation::denied(PublishPermission),
-        (Standing::Admin, _) => Expectation::denied(SubscribePermission),
-        (
-            Standing::Poller,
-            Do::Subscribe | Do::SubscribeAnyTenant | Do::SubscribeEverything | Do::JoinQueue | Do::RequestJob,
-        ) => Expectation::Allowed,
-        (Standing::Poller, Do::ListenToInboxes) => Expectation::denied(OtherAccount),
-        (Standing::Poller, Do::Publish | Do::PublishAsPoller | Do::AnswerInto) => OWN_ACCOUNT,
+    match standing(name, owner) {
+        Standing::Stranger => NOT_A_USER,
+        Standing::Member => of_a_member(operation),
+        Standing::Outsider => of_an_outsider(operation),
+        Standing::Admin => of_the_administrator(operation),
+        Standing::Poller => of_the_poller(operation),
     }
 }
 
-/// What is expected of an operation with a stream or bucket of `owner`. Everybody asks their own account's JetStream,
-/// which knows nothing of others' streams.
-pub(super) fn storage(name: &PeerName, operation: StorageOperation, owner: &TenantSlug) -> Expectation {
-    use DenialReason::{NotFound, OtherAccount, PublishPermission};
-    match (standing(name, owner), operation) {
-        (Standing::Stranger, _) => NOT_A_USER,
-        (Standing::Member, _) => Expectation::Allowed,
-        (Standing::Admin, _) => Expectation::denied(PublishPermission),
-        (Standing::Poller, _) => OWN_ACCOUNT,
-        // The answer is a list, of the caller's own streams.
-        (Standing::Outsider, StorageOperation::List) => Expectation::denied(OtherAccount),
-        // Created without an error, and empty for ever.
-        (Standing::Outsider, StorageOperation::Capture | StorageOperation::Mirror) => {
+fn of_a_member(operation: MessageOperation) -> Expectation {
+    match operation {
+        MessageOperation::SubscribeAnyTenant | MessageOperation::SubscribeEverything => {
+            Expectation::denied(SubscribePermission)
+        }
+        MessageOperation::PublishAsPoller => Expectation::denied(PublishPermission),
+        // The platform's streams give no receipts: one would go wherever the publisher says, in the platform's account.
+        MessageOperation::ReceiptInto => Expectation::denied(OtherAccount),
+        _ => Expectation::Allowed,
+    }
+}
+
+fn of_an_outsider(operation: MessageOperation) -> Expectation {
+    match operation {
+        MessageOperation::Publish | MessageOperation::PublishAsPoller | MessageOperation::RequestJob => {
+            Expectation::denied(PublishPermission)
+        }
+        MessageOperation::Subscribe
+        | MessageOperation::SubscribeAnyTenant
+        | MessageOperation::SubscribeEverything
+        | MessageOperation::JoinQueue => Expectation::denied(SubscribePermission),
+        // Permitted, since everybody needs an inbox of their own; but it is an inbox in the caller's own account.
+        MessageOperation::ListenToInboxes | MessageOperation::PublishToInbox
+        // A reply subject means something in the sender's own account only, and the broker writes who asks.
+        | MessageOperation::AnswerInto
+        | MessageOperation::ReceiptInto
+        | MessageOperation::AskInto
+        | MessageOperation::AskInItsName => Expectation::denied(OtherAccount),
+    }
+}
+
+/// It may ask `admin.>` and listen to its own inbox.
+fn of_the_administrator(operation: MessageOperation) -> Expectation {
+    match operation {
+        MessageOperation::ListenToInboxes => Expectation::denied(OtherAccount),
+        MessageOperation::Subscribe
+        | MessageOperation::SubscribeAnyTenant
+        | MessageOperation::SubscribeEverything
+        | MessageOperation::JoinQueue => Expectation::denied(SubscribePermission),
+        _ => Expectation::denied(PublishPermission),
+    }
+}
+
+fn of_the_poller(operation: MessageOperation) -> Expectation {
+    match operation {
+        MessageOperation::Subscribe
+        | MessageOperation::SubscribeAnyTenant
+        | MessageOperation::SubscribeEverything
+        | MessageOperation::JoinQueue
+        | MessageOperation::RequestJob => Expectation::Allowed,
+        MessageOperation::ListenToInboxes | MessageOperation::PublishToInbox => {
             Expectation::denied(OtherAccount)
         }
-        (Standing::Outsider, StorageOperation::Write) => Expectation::Denied(vec![NotFound, OtherAccount]),
-        (Standing::Outsider, StorageOperation::Read | StorageOperation::Destroy) => {
-            Expectation::denied(NotFound)
-        }
+        MessageOperation::Publish
+        | MessageOperation::PublishAsPoller
+        | MessageOperation::AnswerInto
+        | MessageOperation::ReceiptInto
+        | MessageOperation::AskInto
+        | MessageOperation::AskInItsName => OWN_ACCOUNT,
     }
 }
 

@@ -51,7 +51,8 @@ impl Verifier<'_> {
             CertificateFlaw::SelfSigned
             | CertificateFlaw::UnknownAuthority
             | CertificateFlaw::UnderLeaf
-            | CertificateFlaw::UnderSubordinate => None,
+            | CertificateFlaw::UnderSubordinate
+            | CertificateFlaw::StaleGeneration => None,
             CertificateFlaw::IssuedBy(other) => Some(other),
             _ => Some(&responsible),
         };
@@ -87,7 +88,8 @@ impl Verifier<'_> {
             CertificateFlaw::SelfSigned
             | CertificateFlaw::UnknownAuthority
             | CertificateFlaw::UnderLeaf
-            | CertificateFlaw::UnderSubordinate => DenialReason::UnknownIssuer,
+            | CertificateFlaw::UnderSubordinate
+            | CertificateFlaw::StaleGeneration => DenialReason::UnknownIssuer,
         };
         Expectation::denied(reason)
     }
@@ -102,9 +104,14 @@ impl Verifier<'_> {
     }
 }
 
-/// Whether an authority's name constraint permits a name.
+/// Whether an authority's name constraint permits a name: the platform's names for the platform's, a tenant's own names
+/// for a tenant's. The services decide that by code of their own.
 fn may_name(authority: &AuthorityName, name: &PeerName) -> bool {
-    authority.may_mint(name)
+    match authority {
+        AuthorityName::Root => false,
+        AuthorityName::Platform => name.tenant().is_none(),
+        AuthorityName::Tenant(slug) => name.tenant() == Some(slug),
+    }
 }
 
 /// Whether `dialler` believes whoever answers in `service`'s place.
@@ -134,6 +141,8 @@ pub(super) fn at_the_broker(name: &PeerName, flaw: &CertificateFlaw, is_user: bo
     let responsible = responsible(name);
     let reasons = match flaw {
         CertificateFlaw::None | CertificateFlaw::OnlyForClients => return user(is_user),
+        // The root is all that NATS is told: to it every generation that the root has signed is as good as another.
+        CertificateFlaw::StaleGeneration => return user(is_user),
         CertificateFlaw::IssuedBy(other) if *other == responsible => return user(is_user),
         CertificateFlaw::IssuedBy(AuthorityName::Root) => {
             return Expectation::Unspecified("a stolen root is outside the model");

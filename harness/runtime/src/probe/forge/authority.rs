@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use bulkhead_identity::AuthorityName;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, GeneralSubtree, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, NameConstraints,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -30,8 +32,9 @@ impl Authority {
         let key_pair = KeyPair::from_pem(&pem).map_err(|error| unavailable(key, error.to_string()))?;
         let der = CertificateDer::from_pem_file(certificate)
             .map_err(|error| unavailable(certificate, error.to_string()))?;
-        let issuer = Issuer::from_ca_cert_der(&der, key_pair)
-            .map_err(|source| CredentialError::Forge { label: label.clone(), source })?;
+        let issuer = Issuer::from_ca_cert_der(&der, key_pair).map_err(|source: rcgen::Error| {
+            CredentialError::Forge { label: label.clone(), source: source.into() }
+        })?;
         Ok(Self { label, issuer, path: vec![der] })
     }
 
@@ -61,20 +64,41 @@ impl Authority {
         self.below("subordinate.ca.serviceradar", |_| {})
     }
 
+    /// A generation of the authority `name` that is younger than any that is configured; this one is the root. It has all
+    /// that the real ones have: the customary unit in its name, the path length, the constraint.
+    pub(super) fn generation_of(&self, name: &AuthorityName) -> Result<Self, CredentialError> {
+        let common_name = name.common_name();
+        self.below(&common_name, |params| {
+            params.distinguished_name.push(DnType::OrganizationalUnitName, "G999");
+            if let AuthorityName::Tenant(slug) = name {
+                params.name_constraints = Some(NameConstraints {
+                    permitted_subtrees: vec![GeneralSubtree::DnsName(format!("{slug}.serviceradar"))],
+                    excluded_subtrees: Vec::new(),
+                });
+            }
+        })
+        .map(|mut authority| {
+            // The root is the trust anchor, and is not sent along.
+            authority.path.truncate(1);
+            authority
+        })
+    }
+
     /// Signs, and returns the chain to present.
     pub(super) fn issue(
         &self,
         params: &CertificateParams,
         key: &KeyPair,
     ) -> Result<Vec<CertificateDer<'static>>, CredentialError> {
-        let leaf = params
-            .signed_by(key, &self.issuer)
-            .map_err(|source| CredentialError::Forge { label: self.label.clone(), source })?;
+        let leaf = params.signed_by(key, &self.issuer).map_err(|source: rcgen::Error| {
+            CredentialError::Forge { label: self.label.clone(), source: source.into() }
+        })?;
         Ok(std::iter::once(leaf.der().clone()).chain(self.path.iter().cloned()).collect())
     }
 
     fn with_name(label: &str, name: DistinguishedName) -> Result<Self, CredentialError> {
-        let failed = |source| CredentialError::Forge { label: label.to_owned(), source };
+        let failed =
+            |source: rcgen::Error| CredentialError::Forge { label: label.to_owned(), source: source.into() };
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = authority_params();
         params.distinguished_name = name;
@@ -88,7 +112,10 @@ impl Authority {
         common_name: &str,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Result<Self, CredentialError> {
-        let failed = |source| CredentialError::Forge { label: common_name.to_owned(), source };
+        let failed = |source: rcgen::Error| CredentialError::Forge {
+            label: common_name.to_owned(),
+            source: source.into(),
+        };
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = authority_params();
         params.distinguished_name.push(DnType::CommonName, common_name);

@@ -30,13 +30,13 @@ pub enum CredentialError {
         /// Why.
         source: pem::Error,
     },
-    /// rcgen refused to make it.
+    /// It cannot be encoded or signed.
     #[error("cannot make the certificate '{label}': {source}")]
     Forge {
         /// What was to be made.
         label: String,
         /// Why not.
-        source: rcgen::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Some part of the request is missing.
     #[error("cannot make the certificate '{label}': {why}")]

@@ -15,8 +15,8 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::Uri;
 
 use super::Answer;
-use crate::probe::tls::{Hello, connect, secure, sight_of};
-use crate::probe::{Refusal, Sight};
+use crate::tls::{Hello, connect, secure, sight_of};
+use crate::{Refusal, Sight};
 
 /// What is remembered of the connection.
 #[derive(Debug, Default)]

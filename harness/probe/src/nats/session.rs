@@ -6,14 +6,15 @@ use std::io::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout_at};
 
 use super::frame::{Frame, Headers, Message, read};
 use super::{Greeted, Login, Wire, sight_of};
-use crate::probe::tls::Handshake;
-use crate::probe::{Nonce, Observation, Refusal, Sight, Stopwatch};
+use crate::tls::Handshake;
+use crate::{Nonce, Observation, Refusal, Sight, Stopwatch};
 
 /// A logged-in connection. It reads only while an operation waits, so there is no background task and the
 /// order of what came is the order of what is reported.
@@ -31,7 +32,7 @@ pub struct Session {
 }
 
 /// A subscription that the broker did not object to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interest(u64);
 
 impl fmt::Debug for Session {
@@ -85,6 +86,12 @@ impl Session {
     #[must_use]
     pub fn local(&self) -> Option<SocketAddr> {
         self.local
+    }
+
+    /// What the broker said of itself when it was connected to (its INFO).
+    #[must_use]
+    pub fn greeting(&self) -> &Value {
+        &self.greeting
     }
 
     /// What the TLS handshake showed, where there was one.
@@ -162,8 +169,18 @@ impl Session {
 
     /// Publishes for a stream to store, and waits for its receipt (or its error).
     pub async fn store(&mut self, subject: &str, payload: &str) -> Observation<Value> {
+        self.store_with(subject, &Headers::default(), payload).await
+    }
+
+    /// The same with headers.
+    pub async fn store_with(
+        &mut self,
+        subject: &str,
+        headers: &Headers,
+        payload: &str,
+    ) -> Observation<Value> {
         let watch = self.watch(&format!("JetStream request {subject}"));
-        let sight = match self.ask(subject, &Headers::default(), payload).await.ok() {
+        let sight = match self.ask(subject, headers, payload).await.ok() {
             Ok(message) => api_answer(&message),
             Err(sight) => sight,
         };

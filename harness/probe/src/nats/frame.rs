@@ -2,12 +2,13 @@
 
 use std::io::{Error, ErrorKind};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::Wire;
 
 /// Header lines in the order they came; names are compared without regard to case.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
@@ -47,7 +48,7 @@ impl Headers {
 }
 
 /// A message as the broker delivered it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// The subject it was delivered on.
     pub subject: String,
@@ -60,6 +61,7 @@ pub struct Message {
     /// The headers.
     pub headers: Headers,
     /// The payload.
+    #[serde(with = "crate::bytes")]
     pub payload: Vec<u8>,
 }
 

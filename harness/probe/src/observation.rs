@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustls::AlertDescription;
+use serde::{Deserialize, Serialize};
 
 use super::TraceId;
 
 /// One attempt and what was seen of it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Observation<T> {
     /// What was tried, for people: who, what, where.
     pub attempt: String,
@@ -24,7 +25,8 @@ pub struct Observation<T> {
 }
 
 /// What an attempt saw. Only [`Sight::Answered`] and [`Sight::Refused`] are words of the other side.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sight<T> {
     /// The operation was carried out, and this came back.
     Answered(T),
@@ -42,13 +44,15 @@ pub enum Sight<T> {
 }
 
 /// An explicit no.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// A fatal TLS alert (RFC 8446, section 6.2).
-    Alert(AlertDescription),
+    Alert(#[serde(with = "alert")] AlertDescription),
     /// A gRPC status that the server sent.
     Status {
         /// The status code's name, e.g. `PermissionDenied`.
+        #[serde(with = "code")]
         code: tonic::Code,
         /// Its message; this platform's services put a stable reason code here.
         message: String,
@@ -148,6 +152,30 @@ impl<T> Observation<T> {
         Observation { attempt, sight: sight.map(change), local, took, trace_id }
     }
 
+    /// The same observation of something that was not answered.
+    ///
+    /// Of an answer nothing is left but that it could not be used.
+    pub(crate) fn retyped<U>(self) -> Observation<U> {
+        let Self { attempt, sight, local, took, trace_id } = self;
+        let sight = match sight.ok::<U>() {
+            Ok(_) => Sight::NotMade("an answer of the wrong kind".to_owned()),
+            Err(sight) => sight,
+        };
+        Observation { attempt, sight, local, took, trace_id }
+    }
+
+    /// The same observation with this answer.
+    pub(crate) fn answered<U>(self, answer: U) -> Observation<U> {
+        let Self { attempt, local, took, trace_id, .. } = self;
+        Observation { attempt, sight: Sight::Answered(answer), local, took, trace_id }
+    }
+
+    /// The same observation of an attempt that could not be made.
+    pub(crate) fn not_made<U>(self, why: &str) -> Observation<U> {
+        let Self { attempt, local, took, trace_id, .. } = self;
+        Observation { attempt, sight: Sight::NotMade(why.to_owned()), local, took, trace_id }
+    }
+
     /// Takes the answer out and leaves the report of the attempt.
     pub fn split(self) -> (Observation<()>, Option<T>) {
         let mut taken = None;
@@ -182,5 +210,33 @@ impl Stopwatch {
     /// Ends with what was seen.
     pub fn stop<T>(self, sight: Sight<T>, local: Option<SocketAddr>) -> Observation<T> {
         Observation { attempt: self.attempt, sight, local, took: self.started.elapsed(), trace_id: None }
+    }
+}
+
+/// An alert as its number (RFC 8446, section 6).
+mod alert {
+    use rustls::AlertDescription;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(alert: &AlertDescription, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(u8::from(*alert))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<AlertDescription, D::Error> {
+        u8::deserialize(from).map(AlertDescription::from)
+    }
+}
+
+/// A gRPC status code as its number.
+mod code {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use tonic::Code;
+
+    pub(super) fn serialize<S: Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i32(i32::from(*code))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Code, D::Error> {
+        i32::deserialize(from).map(Code::from)
     }
 }

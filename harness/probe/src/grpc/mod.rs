@@ -5,6 +5,7 @@
 //! TLS alert that it read; HTTP/2 drops it on the way up, and the call alone would end as `Unknown`.
 
 mod once;
+mod packed;
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use std::time::Duration;
 use bulkhead_wire::agent_service_client::AgentServiceClient;
 use bulkhead_wire::poller_service_client::PollerServiceClient;
 use bulkhead_wire::{
-    PollerStatusRequest, PollerStatusResponse, ResultsChunk, ResultsRequest, ResultsResponse, StatusRequest,
-    StatusResponse,
+    PollerStatusChunk, PollerStatusRequest, PollerStatusResponse, ResultsChunk, ResultsRequest,
+    ResultsResponse, StatusRequest, StatusResponse,
 };
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tonic::metadata::{
     AsciiMetadataKey, AsciiMetadataValue, BinaryMetadataKey, BinaryMetadataValue, MetadataMap,
@@ -27,6 +29,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::tls::{Hello, label};
 use super::{Observation, Presented, Refusal, Sight, Stopwatch, TraceId};
 use once::Once;
+use packed::Packed;
 
 /// Who calls, and what is said around the call.
 #[derive(Debug, Clone)]
@@ -69,7 +72,8 @@ impl Caller {
 }
 
 /// What is called.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "Packed", try_from = "Packed")]
 pub enum Call {
     /// `monitoring.AgentService/GetStatus`.
     GetStatus(StatusRequest),
@@ -79,12 +83,15 @@ pub enum Call {
     StreamResults(ResultsRequest),
     /// `monitoring.PollerService/ReportStatus`.
     ReportStatus(PollerStatusRequest),
+    /// `monitoring.PollerService/StreamStatus`.
+    StreamStatus(Vec<PollerStatusChunk>),
     /// `grpc.health.v1.Health/Check` of a service's name.
     Health(String),
 }
 
 /// What came back.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "Packed", try_from = "Packed")]
 pub enum Answer {
     /// To [`Call::GetStatus`].
     Status(StatusResponse),
@@ -92,7 +99,7 @@ pub enum Answer {
     Results(ResultsResponse),
     /// To [`Call::StreamResults`].
     Chunks(Vec<ResultsChunk>),
-    /// To [`Call::ReportStatus`].
+    /// To [`Call::ReportStatus`] and [`Call::StreamStatus`].
     Reported(PollerStatusResponse),
     /// To [`Call::Health`]: whether it is SERVING.
     Serving(bool),
@@ -107,6 +114,7 @@ impl Call {
             Self::GetResults(_) => "monitoring.AgentService/GetResults",
             Self::StreamResults(_) => "monitoring.AgentService/StreamResults",
             Self::ReportStatus(_) => "monitoring.PollerService/ReportStatus",
+            Self::StreamStatus(_) => "monitoring.PollerService/StreamStatus",
             Self::Health(_) => "grpc.health.v1.Health/Check",
         }
     }
@@ -181,6 +189,11 @@ async fn dispatch(channel: Channel, metadata: MetadataMap, what: Call) -> Result
         }
         Call::ReportStatus(message) => {
             let answer = PollerServiceClient::new(channel).report_status(with(metadata, message)).await?;
+            Ok(Answer::Reported(answer.into_inner()))
+        }
+        Call::StreamStatus(chunks) => {
+            let chunks = tokio_stream::iter(chunks);
+            let answer = PollerServiceClient::new(channel).stream_status(with(metadata, chunks)).await?;
             Ok(Answer::Reported(answer.into_inner()))
         }
         Call::Health(service) => {

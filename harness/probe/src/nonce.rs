@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A random word of 16 hexadecimal characters, safe in a subject, a stream name and a payload.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Nonce(String);
 
 impl Nonce {
@@ -33,7 +35,7 @@ impl fmt::Display for Nonce {
 }
 
 /// A W3C trace id (32 hexadecimal characters), sent in `traceparent` and found again in audit records.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TraceId(String);
 
 impl TraceId {

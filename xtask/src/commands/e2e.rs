@@ -1,32 +1,26 @@
 //! `cargo xtask e2e`: the scenarios against the platform that is running, or against one of their own.
 
-mod request;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bulkhead_e2e::{Conclusion, Options, Report, ScenarioReport};
-use bulkhead_plan::EnvironmentSpec;
 use bulkhead_plan::environment::EnvironmentRecord;
-use bulkhead_runtime::engine::chain;
-use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
-use bulkhead_runtime::starter::{Lifetime, Starter};
 use bulkhead_runtime::{build, console};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::E2eArguments;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
-use crate::{platform, say, signals, tools};
-use request::Request;
+use crate::request::{Request, both};
+use crate::{say, signals, tools};
 
 pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     let cancel = signals::cancelled_by_signal().or_not_started()?;
     let events = console::on_stderr();
-    let request = Request::of(arguments)?;
+    let request = Request::of("e2e", &arguments.judged)?;
     let name = request.name();
     let prepare = async {
         let running = request.running().await?;
@@ -42,47 +36,12 @@ pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
         let report = judge(&options, running, &cancel).await?;
         return Ok(ExitCode::from(conclude(arguments, &report)?));
     }
-    let environment = start(arguments, request.spec.clone(), &events, &cancel).await?;
+    let environment = request.start(&events, &cancel).await?;
     let judged = judge(&options, environment.record().clone(), &cancel).await;
     let passed = judged.as_ref().is_ok_and(|report| report.exit_code() == exit::OK);
-    let down = if arguments.keep && !passed {
-        eprintln!("left running: `cargo xtask logs --name {name}`, `cargo xtask down --name {name}`");
-        Ok(())
-    } else {
-        environment.down(&events).await.map_err(Failure::from)
-    };
-    if passed && down.is_ok() && request.has_name_of_its_own {
-        platform::forget(name);
-    }
+    let down = request.take_down(environment, passed, &events).await;
     let verdict = judged.and_then(|report| conclude(arguments, &report));
     both(verdict, down).map(ExitCode::from)
-}
-
-/// The verdict outweighs a teardown that failed: that one is said, and decides only when all was well.
-fn both(verdict: Result<u8, Failure>, down: Result<(), Failure>) -> Result<u8, Failure> {
-    match (verdict, down) {
-        (verdict, Ok(())) => verdict,
-        (Ok(exit::OK), Err(down)) => Err(down),
-        (Ok(code), Err(down)) => {
-            eprintln!("error: {}", down.error);
-            Ok(code)
-        }
-        (Err(failure), Err(down)) => {
-            let error = anyhow::anyhow!("{}\n{}", chain(failure.error.as_ref()), down.error);
-            Err(Failure { code: failure.code, error })
-        }
-    }
-}
-
-async fn start(
-    arguments: &E2eArguments,
-    spec: EnvironmentSpec,
-    events: &Events,
-    cancel: &CancellationToken,
-) -> Result<Environment, Failure> {
-    let lifetime = if arguments.keep { Lifetime::Detached } else { Lifetime::Attached };
-    let starter = Starter::new(spec, platform::options(arguments.backend, lifetime)).await?;
-    Ok(starter.start(events, cancel).await?)
 }
 
 async fn options(arguments: &E2eArguments, command: String, events: &Events) -> Result<Options, Failure> {
@@ -152,25 +111,4 @@ fn conclude(arguments: &E2eArguments, report: &Report) -> Result<u8, Failure> {
         say::text(report);
     }
     Ok(report.exit_code())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failure(code: u8, text: &'static str) -> Failure {
-        Failure { code, error: anyhow::anyhow!(text) }
-    }
-
-    #[test]
-    fn a_teardown_that_fails_does_not_hide_the_verdict() {
-        let stuck = || Err(failure(exit::NOT_STARTED, "still there: a network"));
-        for code in [exit::ISOLATION_VIOLATED, exit::NOT_JUDGED] {
-            assert_eq!(both(Ok(code), stuck()).unwrap(), code);
-        }
-        assert_eq!(both(Ok(exit::OK), stuck()).unwrap_err().code, exit::NOT_STARTED);
-        let interrupted = both(Err(failure(exit::NOT_JUDGED, "interrupted")), stuck()).unwrap_err();
-        assert_eq!(interrupted.code, exit::NOT_JUDGED);
-        assert_eq!(interrupted.error.to_string(), "interrupted\nstill there: a network");
-    }
 }

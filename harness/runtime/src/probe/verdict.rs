@@ -8,30 +8,39 @@
 //!   *unreachable*: neither is ever a denial;
 //! - nothing is concluded unless a valid peer was served by the same server before and after.
 
+mod join;
+
+use super::records::{Audit, BrokerRecord, Complaint};
+use super::{Refusal, Sight};
 use bulkhead_plan::access::{DenialReason, Expectation, Outcome};
-use bulkhead_runtime::probe::records::{Audit, BrokerRecord, Complaint};
-use bulkhead_runtime::probe::{Refusal, Sight};
+
+pub use join::{Door, RECORD_DEADLINE, join, recorded_acceptance};
 
 /// What one attempt came to, and everything that says so.
 #[derive(Debug, Clone)]
-pub(crate) struct Judged {
-    pub(crate) outcome: Outcome,
-    pub(crate) evidence: Vec<String>,
+pub struct Judged {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was seen and recorded.
+    pub evidence: Vec<String>,
     /// What the access model expects of the attempt, where it knows such attempts.
-    pub(crate) model: Option<Expectation>,
+    pub model: Option<Expectation>,
 }
 
 impl Judged {
-    pub(crate) fn new(outcome: Outcome, evidence: Vec<String>) -> Self {
+    /// From both.
+    pub fn new(outcome: Outcome, evidence: Vec<String>) -> Self {
         Self { outcome, evidence, model: None }
     }
 
     /// With what the model expects.
-    pub(crate) fn under(self, model: Expectation) -> Self {
+    #[must_use]
+    pub fn under(self, model: Expectation) -> Self {
         Self { model: Some(model), ..self }
     }
 
-    pub(crate) fn inconclusive(why: impl Into<String>) -> Self {
+    /// Nothing can be said, and why.
+    pub fn inconclusive(why: impl Into<String>) -> Self {
         let why = why.into();
         Self::new(Outcome::Inconclusive(why.clone()), vec![why])
     }
@@ -39,7 +48,7 @@ impl Judged {
 
 /// The server's record of an attempt, as far as it was found.
 #[derive(Debug)]
-pub(crate) enum Record<'a> {
+pub enum Record<'a> {
     /// A service's audit record of a refusal.
     Refused(&'a Audit),
     /// The broker's log line.
@@ -69,7 +78,7 @@ impl Record<'_> {
 }
 
 /// An attempt at a service or at the broker's door, joined with the server's record.
-pub(crate) fn judge<T>(sight: &Sight<T>, record: &Record<'_>) -> Outcome {
+pub fn judge<T>(sight: &Sight<T>, record: &Record<'_>) -> Outcome {
     match sight {
         Sight::Answered(_) => Outcome::Allowed,
         Sight::Refused(_) | Sight::Closed(_) => match record.reason() {
@@ -83,7 +92,7 @@ pub(crate) fn judge<T>(sight: &Sight<T>, record: &Record<'_>) -> Outcome {
 
 /// An operation on an accepted connection to the broker. Its permission violations are explicit and name
 /// the subject, JetStream's errors carry numbers: here the broker's answer is its own record.
-pub(crate) fn judge_operation<T>(sight: &Sight<T>, subject: &str) -> Outcome {
+pub fn judge_operation<T>(sight: &Sight<T>, subject: &str) -> Outcome {
     let Sight::Refused(refusal) = sight else {
         return match sight {
             Sight::Answered(_) => Outcome::Allowed,
@@ -111,6 +120,13 @@ fn denial_of(refusal: &Refusal, subject: &str) -> Option<DenialReason> {
         }
         Refusal::TlsDemanded => Some(DenialReason::NoTls),
         Refusal::NoResponders => Some(DenialReason::OtherAccount),
+        // Its account allows less than the server does; the broker ends the connection with it.
+        Refusal::Broker(text)
+            if text.starts_with("Maximum Payload Violation")
+                || text.starts_with("maximum account active connections exceeded") =>
+        {
+            Some(DenialReason::Quota)
+        }
         // 10059 stream not found, 10014 consumer not found, 10037 no message found.
         Refusal::JetStream { error: 10059 | 10014, .. } => Some(DenialReason::NotFound),
         // 10002 resource limits exceeded for account, 10047 insufficient storage, 10028 maximum streams.
@@ -121,11 +137,7 @@ fn denial_of(refusal: &Refusal, subject: &str) -> Option<DenialReason> {
 
 /// Puts an outcome between its controls: with a failed control nothing is known, whatever was seen.
 /// An access that was *allowed* stays so: it needs no control to have happened.
-pub(crate) fn between(
-    before: Result<String, String>,
-    judged: Judged,
-    after: Result<String, String>,
-) -> Judged {
+pub fn between(before: Result<String, String>, judged: Judged, after: Result<String, String>) -> Judged {
     let Judged { mut outcome, mut evidence, model } = judged;
     for (when, control) in [("before", &before), ("after", &after)] {
         match control {

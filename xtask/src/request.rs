@@ -1,4 +1,4 @@
-//! What a run of the scenarios is asked for, beside what is running already.
+//! Which platform a command judges: one that is running, or one of its own.
 
 use std::fmt::Write as _;
 
@@ -6,37 +6,44 @@ use bulkhead_plan::EnvironmentSpec;
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
 use bulkhead_plan::spec::EnvironmentName;
 use bulkhead_runtime::backend::ServiceState;
+use bulkhead_runtime::engine::chain;
+use bulkhead_runtime::environment::Environment;
+use bulkhead_runtime::event::Events;
+use bulkhead_runtime::starter::{Lifetime, Starter};
 use clap::ValueEnum;
+use tokio_util::sync::CancellationToken;
 
-use crate::cli::{BackendChoice, E2eArguments, NameArgument};
-use crate::exit::{Failure, OrExit as _};
+use crate::cli::{BackendChoice, JudgedArguments, NameArgument};
+use crate::exit::{self, Failure, OrExit as _};
 use crate::platform;
 
 /// The command line, and what it comes to.
-pub(super) struct Request<'a> {
-    arguments: &'a E2eArguments,
+pub(crate) struct Request<'a> {
+    /// The command that asks, as it is typed.
+    verb: &'static str,
+    arguments: &'a JudgedArguments,
     /// The platform that is to be judged, when it has to be started.
-    pub(super) spec: EnvironmentSpec,
+    pub(crate) spec: EnvironmentSpec,
     /// Nobody else has a platform of this name, and nobody comes back to it.
-    pub(super) has_name_of_its_own: bool,
+    pub(crate) has_name_of_its_own: bool,
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn of(arguments: &'a E2eArguments) -> Result<Self, Failure> {
+    pub(crate) fn of(verb: &'static str, arguments: &'a JudgedArguments) -> Result<Self, Failure> {
         let has_name_of_its_own = arguments.fresh && arguments.name.name.is_none();
-        let own_name = NameArgument { name: Some(format!("e2e-{}", std::process::id())) };
+        let own_name = NameArgument { name: Some(format!("{verb}-{}", std::process::id())) };
         let name = if has_name_of_its_own { &own_name } else { &arguments.name };
         let spec = platform::spec(&arguments.platform, name)?;
-        Ok(Self { arguments, spec, has_name_of_its_own })
+        Ok(Self { verb, arguments, spec, has_name_of_its_own })
     }
 
-    pub(super) fn name(&self) -> &EnvironmentName {
+    pub(crate) fn name(&self) -> &EnvironmentName {
         &self.spec.name
     }
 
     /// The platform that is running and is meant, if there is one, whoever brought it up. What is left of one that was killed is
     /// none: a start sweeps it.
-    pub(super) async fn running(&self) -> Result<Option<EnvironmentRecord>, Failure> {
+    pub(crate) async fn running(&self) -> Result<Option<EnvironmentRecord>, Failure> {
         if self.arguments.fresh {
             return Ok(None);
         }
@@ -78,9 +85,39 @@ impl<'a> Request<'a> {
         Err(error).or_usage()
     }
 
+    /// Brings up the platform that is asked for.
+    pub(crate) async fn start(
+        &self,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<Environment, Failure> {
+        let lifetime = if self.arguments.keep { Lifetime::Detached } else { Lifetime::Attached };
+        let options = platform::options(self.arguments.backend, lifetime);
+        Ok(Starter::new(self.spec.clone(), options).await?.start(events, cancel).await?)
+    }
+
+    /// Takes it down again, unless somebody wants to look at what did not pass.
+    pub(crate) async fn take_down(
+        &self,
+        environment: Environment,
+        passed: bool,
+        events: &Events,
+    ) -> Result<(), Failure> {
+        let name = self.name();
+        if self.arguments.keep && !passed {
+            eprintln!("left running: `cargo xtask logs --name {name}`, `cargo xtask down --name {name}`");
+            return Ok(());
+        }
+        environment.down(events).await?;
+        if passed && self.has_name_of_its_own {
+            platform::forget(name);
+        }
+        Ok(())
+    }
+
     /// The command that judges the same again.
-    pub(super) fn command(&self, running: Option<&EnvironmentRecord>) -> String {
-        let mut line = "cargo xtask e2e".to_owned();
+    pub(crate) fn command(&self, running: Option<&EnvironmentRecord>) -> String {
+        let mut line = format!("cargo xtask {}", self.verb);
         let mut flag = |flag: &str, value: &dyn std::fmt::Display| {
             // Writing into a String cannot fail.
             let _ = write!(line, " --{flag} {value}");
@@ -89,7 +126,7 @@ impl<'a> Request<'a> {
             flag("name", self.name());
             return line;
         }
-        let E2eArguments { platform, backend, name, .. } = self.arguments;
+        let JudgedArguments { platform, backend, name, .. } = self.arguments;
         if let Some(name) = &name.name {
             flag("name", name);
         }
@@ -114,6 +151,22 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The verdict outweighs a teardown that failed: that one is said, and decides only when all was well.
+pub(crate) fn both(verdict: Result<u8, Failure>, down: Result<(), Failure>) -> Result<u8, Failure> {
+    match (verdict, down) {
+        (verdict, Ok(())) => verdict,
+        (Ok(exit::OK), Err(down)) => Err(down),
+        (Ok(code), Err(down)) => {
+            eprintln!("error: {}", down.error);
+            Ok(code)
+        }
+        (Err(failure), Err(down)) => {
+            let error = anyhow::anyhow!("{}\n{}", chain(failure.error.as_ref()), down.error);
+            Err(Failure { code: failure.code, error })
+        }
+    }
+}
+
 /// As the command line has it.
 fn word(choice: impl ValueEnum) -> String {
     choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
@@ -134,7 +187,7 @@ mod tests {
     fn with_request<T>(line: &str, look: impl FnOnce(&Request<'_>) -> T) -> T {
         let cli = Cli::parse_from(["xtask", "e2e"].into_iter().chain(line.split_whitespace()));
         let Command::E2e(arguments) = cli.command else { panic!("e2e was asked for") };
-        look(&Request::of(&arguments).unwrap())
+        look(&Request::of("e2e", &arguments.judged).unwrap())
     }
 
     #[test]
@@ -163,5 +216,21 @@ mod tests {
             assert!(!request.has_name_of_its_own);
         });
         with_request("", |request| assert_eq!(request.name().as_ref(), "dev"));
+    }
+
+    fn failure(code: u8, text: &'static str) -> Failure {
+        Failure { code, error: anyhow::anyhow!(text) }
+    }
+
+    #[test]
+    fn a_teardown_that_fails_does_not_hide_the_verdict() {
+        let stuck = || Err(failure(exit::NOT_STARTED, "still there: a network"));
+        for code in [exit::ISOLATION_VIOLATED, exit::NOT_JUDGED] {
+            assert_eq!(both(Ok(code), stuck()).unwrap(), code);
+        }
+        assert_eq!(both(Ok(exit::OK), stuck()).unwrap_err().code, exit::NOT_STARTED);
+        let interrupted = both(Err(failure(exit::NOT_JUDGED, "interrupted")), stuck()).unwrap_err();
+        assert_eq!(interrupted.code, exit::NOT_JUDGED);
+        assert_eq!(interrupted.error.to_string(), "interrupted\nstill there: a network");
     }
 }

@@ -1,0 +1,109 @@
+//! One run: probes to their places, every planned cell attempted, the two tables compared.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bulkhead_plan::access::{Operation, Vantage};
+use bulkhead_plan::environment::EnvironmentRecord;
+use bulkhead_plan::matrix::{Cell, Plan, Table};
+use bulkhead_runtime::vantage::{VantageError, Vantages};
+
+use crate::site::Site;
+use crate::{disk, doors, network, talk};
+
+/// How to run.
+pub struct Options {
+    /// The probe's program.
+    pub probe: PathBuf,
+    /// Told after each cell how many have been attempted.
+    pub tell: Progress,
+}
+
+/// Who is told how far a run is.
+pub type Progress = Box<dyn Fn(usize) + Send + Sync>;
+
+/// A run that could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum MatrixError {
+    /// A place has no probe.
+    #[error("nothing was attempted, since not every place has its probe: {0}")]
+    Vantage(#[from] VantageError),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    /// Both tables.
+    pub table: Table,
+    /// How long the attempts took, all together, probes in their places.
+    pub took: Duration,
+}
+
+/// Attempts every planned cell.
+///
+/// # Errors
+/// Nothing could be attempted at all. A cell that could not be attempted is one that could not be judged.
+pub async fn run(record: EnvironmentRecord, plan: &Plan, options: Options) -> Result<Run, MatrixError> {
+    let vantages = Vantages::open(&record, &places(plan), &options.probe).await?;
+    let began = Instant::now();
+    let site = Arc::new(Site::new(record, vantages, options.tell));
+    let cells = Sorted::of(plan);
+    tokio::join!(
+        network::attempt(&site, &cells.network),
+        doors::attempt(&site, &cells.doors),
+        talk::attempt(&site, &cells.talk),
+        async { disk::attempt(&site, &cells.disk) },
+    );
+    let took = began.elapsed();
+    let measured = site.take_measured();
+    if let Some(site) = Arc::into_inner(site) {
+        site.vantages.close().await;
+    }
+    Ok(Run { table: Table::compare(plan, measured), took })
+}
+
+/// Every place that a planned attempt is made from; the controls are made from this machine.
+fn places(plan: &Plan) -> Vec<Vantage> {
+    let mut places: Vec<Vantage> = plan.cells().iter().map(|planned| planned.cell.from.clone()).collect();
+    places.push(Vantage::Host);
+    places.sort();
+    places.dedup();
+    places
+}
+
+/// The cells by the manner in which they are attempted.
+#[derive(Default)]
+struct Sorted {
+    network: Vec<Cell>,
+    doors: Vec<Cell>,
+    talk: Vec<Cell>,
+    disk: Vec<Cell>,
+}
+
+impl Sorted {
+    fn of(plan: &Plan) -> Self {
+        let mut sorted = Self::default();
+        for planned in plan.cells() {
+            let cell = planned.cell.clone();
+            let list = match cell.operation {
+                Operation::Reach { .. } | Operation::SideDoor { .. } => &mut sorted.network,
+                Operation::Handshake { .. }
+                | Operation::Resume { .. }
+                | Operation::Knock { .. }
+                | Operation::Call { .. }
+                | Operation::Connect => &mut sorted.doors,
+                Operation::ConnectAs { .. }
+                | Operation::Broker { .. }
+                | Operation::Message { .. }
+                | Operation::Storage { .. }
+                | Operation::ReadResults { .. }
+                | Operation::FileReport { .. }
+                | Operation::Impersonate { .. } => &mut sorted.talk,
+                Operation::Find { .. } => &mut sorted.disk,
+            };
+            list.push(cell);
+        }
+        sorted
+    }
+}

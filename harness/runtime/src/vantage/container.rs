@@ -1,0 +1,180 @@
+//! A probe in a container: on one network of the environment, with nothing but its own program.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use bulkhead_identity::TenantSlug;
+use bulkhead_plan::ServiceId;
+use bulkhead_plan::access::Vantage;
+use bulkhead_plan::environment::EnvironmentRecord;
+use bulkhead_probe::{Nonce, post::Remote};
+use futures::StreamExt;
+use tokio_util::io::StreamReader;
+
+use super::VantageError;
+use crate::beside;
+use crate::engine::{Engine, chain};
+use crate::images;
+
+/// Nobody in particular, and not root.
+const USER: &str = "65534:65534";
+/// The engine's own network, which is none of the environment's.
+const OUTSIDE: &str = "bridge";
+const MEMORY_BYTES: i64 = 256 << 20;
+const PIDS: i64 = 64;
+
+/// Where the services' containers are.
+#[derive(Debug)]
+pub(super) struct Containers {
+    docker: Docker,
+    /// By service: its address on each of its networks, and its port.
+    places: BTreeMap<ServiceId, Places>,
+    tenants: BTreeMap<TenantSlug, String>,
+    platform: Option<String>,
+}
+
+#[derive(Debug)]
+struct Places {
+    on: BTreeMap<String, String>,
+    port: u16,
+}
+
+fn refused(attempt: String, error: &bollard::errors::Error) -> VantageError {
+    VantageError::Refused { attempt, reason: chain(error) }
+}
+
+impl Containers {
+    pub(super) async fn of(record: &EnvironmentRecord) -> Result<Self, VantageError> {
+        let docker = Engine::connect().await?.docker().clone();
+        let mut places = BTreeMap::new();
+        for service in &record.services {
+            let facts = docker.inspect_container(&service.handle, None).await;
+            let facts = facts
+                .map_err(|error| refused(format!("describe the container {}", service.handle), &error))?;
+            let networks = facts.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+            let on = networks.into_iter().filter_map(|(name, endpoint)| {
+                let address = endpoint.ip_address.filter(|address| !address.is_empty())?;
+                Some((name, address))
+            });
+            places.insert(service.id.clone(), Places { on: on.collect(), port: service.role.port() });
+        }
+        let mut tenants = BTreeMap::new();
+        for (id, places) in &places {
+            if let (ServiceId::Agent { tenant, .. }, Some(network)) = (id, places.on.keys().next()) {
+                tenants.insert(tenant.clone(), network.clone());
+            }
+        }
+        // The platform's network is where the broker is and no tenant's agent; the only one, where all share one.
+        let of_nats: Vec<&String> =
+            places.get(&ServiceId::Nats).map(|places| places.on.keys().collect()).unwrap_or_default();
+        let own = of_nats.iter().find(|network| !tenants.values().any(|taken| taken == **network));
+        let platform = own.or(of_nats.first()).map(|network| (*network).clone());
+        Ok(Self { docker, places, tenants, platform })
+    }
+
+    pub(super) fn network_of(&self, place: &Vantage) -> Result<String, VantageError> {
+        let network = match place {
+            Vantage::Tenant(slug) => self.tenants.get(slug),
+            Vantage::Platform => self.platform.as_ref(),
+            Vantage::Outside => return Ok(OUTSIDE.to_owned()),
+            Vantage::Host => None,
+        };
+        network.cloned().ok_or_else(|| VantageError::NoPlace(place.clone()))
+    }
+
+    /// The service's address on the network of a place, else any.
+    pub(super) fn address(&self, place: &Vantage, service: &ServiceId) -> Option<String> {
+        let Places { on, port } = self.places.get(service)?;
+        let here = self.network_of(place).ok().and_then(|network| on.get(&network));
+        here.or_else(|| on.values().next()).map(|address| format!("{address}:{port}"))
+    }
+}
+
+/// A probe's container. The engine removes it when the probe has ended.
+#[derive(Debug)]
+pub(super) struct ProbeContainer {
+    docker: Docker,
+    name: String,
+}
+
+impl ProbeContainer {
+    pub(super) async fn start(
+        containers: &Containers,
+        record: &EnvironmentRecord,
+        place: &Vantage,
+        network: &str,
+        program: &Path,
+    ) -> Result<(Remote, Self), VantageError> {
+        let docker = containers.docker.clone();
+        let image = images::of_probe(&docker, program).await?;
+        let name = format!("{}-probe-{}", record.name, Nonce::fresh());
+        let body = ContainerCreateBody {
+            image: Some(image.reference),
+            user: Some(USER.to_owned()),
+            labels: Some(beside::labels(&record.name, &record.state_dir, "probe")),
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            open_stdin: Some(true),
+            // The end of the orders reaches the probe even when the harness was killed.
+            stdin_once: Some(true),
+            host_config: Some(host_config(network)),
+            ..ContainerCreateBody::default()
+        };
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        let created = docker.create_container(Some(options), body).await;
+        created.map_err(|error| refused(format!("create the container {name}"), &error))?;
+        let container = Self { docker: docker.clone(), name: name.clone() };
+        match container.attach_and_start(place).await {
+            Ok(probe) => Ok((probe, container)),
+            Err(error) => {
+                container.remove().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn attach_and_start(&self, place: &Vantage) -> Result<Remote, VantageError> {
+        let name = &self.name;
+        let options = AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stream(true).build();
+        let attached = self.docker.attach_container(name, Some(options)).await;
+        let attached =
+            attached.map_err(|error| refused(format!("attach to the container {name}"), &error))?;
+        let started = self.docker.start_container(name, None).await;
+        started.map_err(|error| refused(format!("start the container {name}"), &error))?;
+        let words = attached.output.filter_map(async |word| match word {
+            Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => Some(Ok(message)),
+            Ok(_) => None,
+            Err(error) => Some(Err(std::io::Error::other(error))),
+        });
+        let answers = StreamReader::new(Box::pin(words));
+        Ok(Remote::over(place.to_string(), answers, attached.input))
+    }
+
+    pub(super) async fn remove(self) {
+        let options = RemoveContainerOptionsBuilder::default().force(true).build();
+        // It has most likely ended and is gone; a sweep finds whatever is left.
+        let _ = self.docker.remove_container(&self.name, Some(options)).await;
+    }
+}
+
+fn host_config(network: &str) -> HostConfig {
+    HostConfig {
+        network_mode: Some(network.to_owned()),
+        auto_remove: Some(true),
+        memory: Some(MEMORY_BYTES),
+        memory_swap: Some(MEMORY_BYTES),
+        pids_limit: Some(PIDS),
+        readonly_rootfs: Some(true),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        // What it sees is the harness's, and goes to nobody's disk.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: Some(HashMap::new()) }),
+        ..HostConfig::default()
+    }
+}
