@@ -55,6 +55,8 @@ pub async fn run(record: EnvironmentRecord, plan: &Plan, options: Options) -> Re
         talk::attempt(&site, &cells.talk),
         async { disk::attempt(&site, &cells.disk) },
     );
+    // What uses up a tenant's share would be in every other attempt's way.
+    talk::exhaust(&site, &cells.talk).await;
     let took = began.elapsed();
     let measured = site.take_measured();
     if let Some(site) = Arc::into_inner(site) {
@@ -99,6 +101,7 @@ impl Sorted {
                 | Operation::Storage { .. }
                 | Operation::ReadResults { .. }
                 | Operation::FileReport { .. }
+                | Operation::FilePolled { .. }
                 | Operation::Impersonate { .. } => &mut sorted.talk,
                 Operation::Find { .. } => &mut sorted.disk,
             };
