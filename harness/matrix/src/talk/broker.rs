@@ -1,13 +1,16 @@
 //! What somebody asks of the broker itself, and as whom.
 
+use std::time::Duration;
+
 use bulkhead_identity::PeerName;
-use bulkhead_plan::access::{BrokerOperation, DenialReason, Operation, Outcome};
+use bulkhead_plan::access::{BrokerOperation, DenialReason, Operation, Outcome, Who};
 use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::nats::Headers;
 use bulkhead_probe::post::{LoginOrder, RemoteSession};
 use bulkhead_probe::{Nonce, Observation, Sight};
-use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use bulkhead_runtime::probe::verdict::{Door, Judged, between, join, judge_operation};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::Stage;
 use super::owner::configuration;
@@ -102,8 +105,15 @@ async fn ask(
             let other = desk.talker(stage).await?;
             let subject = other.own().map(|(subject, _)| subject.clone()).unwrap_or_default();
             let large = "x".repeat(LARGE_MESSAGE_BYTES);
+            let page = stage.site.page(&NATS)?;
+            let since = stage.site.book.end(&page);
             let sent = other.session.publish(&subject, None, Headers::default(), &large).await;
-            Ok(judged(&sent, &subject))
+            match sent.sight {
+                Sight::Refused(_) | Sight::Closed(_) => {
+                    Ok(join(&stage.site.book, Door::Broker, &page, since, &sent).await)
+                }
+                _ => Ok(judged(&sent, &subject)),
+            }
         }
         BrokerOperation::ConnectTooOften => Err("it is tried after everything else".to_owned()),
     }
@@ -147,8 +157,13 @@ async fn reserve_too_much(talker: &Talker) -> Result<Judged, String> {
 
 /// Opens connections until the broker takes no more, and lets them all go again. Everybody else can still connect meanwhile.
 pub(super) async fn connect_too_often(site: &Site, cell: &Cell) {
+    let page = match site.page(&NATS) {
+        Ok(page) => page,
+        Err(why) => return site.file_unjudged(cell, why),
+    };
     let mut held = Vec::new();
     let mut found = Judged::inconclusive("no connection was tried");
+    let since = site.book.end(&page);
     for number in 1..=CONNECTIONS_TRIED {
         let (seen, session) = match site.log_in(&cell.who, &cell.from).await {
             Ok(attempt) => attempt,
@@ -164,26 +179,48 @@ pub(super) async fn connect_too_often(site: &Site, cell: &Cell) {
                 found = Judged::new(Outcome::Allowed, vec![told]);
             }
             None => {
-                let told = format!("with {} connections standing: {seen}", held.len());
-                found = Judged::new(judge_operation(&seen.sight, ""), vec![told]);
+                found = join(&site.book, Door::Broker, &page, since, &seen).await;
+                found.evidence.push(format!("{} connections stood at that moment", held.len()));
                 break;
             }
         }
     }
     let others = somebody_else_connects(site, cell).await;
     drop(held);
-    site.file(cell, between(Ok("the first connections stood".to_owned()), found, others));
+    let after = match others {
+        Ok(told) => can_connect_again(site, cell).await.map(|again| format!("{told}; {again}")),
+        failed => failed,
+    };
+    site.file(cell, between(Ok("the first connections stood".to_owned()), found, after));
+}
+
+/// How long the broker may take to notice that connections have ended.
+const RELEASE_DEADLINE: Duration = Duration::from_secs(3);
+/// Between two tries.
+const RELEASE_POLL: Duration = Duration::from_millis(10);
+
+/// The share is free again, for the same one: whatever comes next finds it so.
+async fn can_connect_again(site: &Site, cell: &Cell) -> Result<String, String> {
+    let until = Instant::now() + RELEASE_DEADLINE;
+    loop {
+        let (seen, session) = site.log_in(&cell.who, &cell.from).await?;
+        match session {
+            Some(_) => return Ok(seen.to_string()),
+            None if Instant::now() >= until => return Err(seen.to_string()),
+            None => sleep(RELEASE_POLL).await,
+        }
+    }
 }
 
 /// What one tenant uses up is its own share: somebody of another one is let in meanwhile.
 async fn somebody_else_connects(site: &Site, cell: &Cell) -> Result<String, String> {
     let own = match &cell.who {
-        bulkhead_plan::access::Who::Peer(name) => name.tenant().cloned(),
+        Who::Peer(name) => name.tenant().cloned(),
         _ => None,
     };
     let other = site.model.agents().find(|agent| agent.tenant() != own.as_ref());
     let Some(other) = other else { return Ok("there is nobody else".to_owned()) };
     let from = site.model.home_of(&other);
-    let (seen, session) = site.log_in(&bulkhead_plan::access::Who::Peer(other), &from).await?;
+    let (seen, session) = site.log_in(&Who::Peer(other), &from).await?;
     session.map(|_| seen.to_string()).ok_or_else(|| seen.to_string())
 }

@@ -111,20 +111,9 @@ fn uses_up(operation: &Operation) -> bool {
     matches!(operation, Operation::Broker { operation: BrokerOperation::ConnectTooOften })
 }
 
-/// What uses up somebody's share, one tenant beside the other, after everything else.
+/// What uses up somebody's share, one after the other, after everything else.
 pub(crate) async fn exhaust(site: &Site, cells: &[Cell]) {
-    let mut shares: BTreeMap<Option<TenantSlug>, Vec<&Cell>> = BTreeMap::new();
     for cell in cells.iter().filter(|cell| uses_up(&cell.operation)) {
-        let tenant = match &cell.who {
-            Who::Peer(name) => name.tenant().cloned(),
-            _ => None,
-        };
-        shares.entry(tenant).or_default().push(cell);
+        broker::connect_too_often(site, cell).await;
     }
-    let all = shares.values().map(async |cells| {
-        for cell in cells {
-            broker::connect_too_often(site, cell).await;
-        }
-    });
-    join_all(all).await;
 }
