@@ -14,6 +14,8 @@ pub mod credential;
 pub mod log;
 pub mod nats;
 mod places;
+#[cfg(feature = "seeded-faults")]
+pub mod seeded;
 pub mod signal;
 pub mod tls;
 pub mod trace;
