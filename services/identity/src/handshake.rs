@@ -112,15 +112,24 @@ impl Connection {
         })
     }
 
+    /// TLS 1.2 is offered by nobody here; a configuration that allows it fails instead of being half-checked.
+    fn check_old_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if seeded::is_on(SeededFault::OldTlsAccepted) {
+            let algorithms = &self.verifier.provider.signature_verification_algorithms;
+            return rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms);
+        }
+        Err(Error::General("TLS 1.2 is not spoken here: configure TLS 1.3 only".to_owned()))
+    }
+
     fn schemes(&self) -> Vec<SignatureScheme> {
         let algorithms = &self.verifier.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
     }
-}
-
-/// TLS 1.2 is offered by nobody here; a configuration that allows it fails instead of being half-checked.
-fn refuse_tls12() -> Error {
-    Error::General("TLS 1.2 is not spoken here: configure TLS 1.3 only".to_owned())
 }
 
 impl ClientCertVerifier for Connection {
@@ -148,11 +157,7 @@ impl ClientCertVerifier for Connection {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if seeded::is_on(SeededFault::OldTlsAccepted) {
-            let algorithms = &self.verifier.provider.signature_verification_algorithms;
-            return rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms);
-        }
-        Err(refuse_tls12())
+        self.check_old_signature(message, leaf, signed)
     }
 
     fn verify_tls13_signature(
@@ -184,11 +189,11 @@ impl ServerCertVerifier for Connection {
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _leaf: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(refuse_tls12())
+        self.check_old_signature(message, leaf, signed)
     }
 
     fn verify_tls13_signature(

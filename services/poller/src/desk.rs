@@ -1,6 +1,6 @@
 //! Answers the platform's administrator: subscribes, judges, reads, replies, and records each access.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::{Client, Message};
@@ -11,7 +11,7 @@ use bulkhead_kit::nats::Link;
 use bulkhead_kit::trace::{TRACEPARENT, TraceId};
 use futures::StreamExt as _;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminRefusal, AdminReply, AdminRequest, Caller};
@@ -56,9 +56,9 @@ async fn answer(client: &Client, tenants: &[TenantSlug], request: Message) {
             if !seeded::is_on(SeededFault::AdminAuditMissing) {
                 access.record(Record::accepted(Layer::Nats).tenant(&wanted.tenant));
             }
-            match last_answer() {
-                Some(answer) => answer,
-                None => read(client, &wanted).await,
+            match seeded::is_on(SeededFault::AdminCacheWithoutTenant) {
+                true => kept_or_read(client, &wanted).await,
+                false => read(client, &wanted).await,
             }
         }
         Err(refusal) => {
@@ -77,21 +77,21 @@ async fn answer(client: &Client, tenants: &[TenantSlug], request: Message) {
 
 async fn read(client: &Client, wanted: &AdminRequest) -> Vec<u8> {
     let read = admin::read(&streams::context(client), wanted, CONTENT_MAXIMUM_BYTES).await;
-    let answer = read.map_or_else(|error| failure("unreadable", &error), |reply| written(&reply));
-    if seeded::is_on(SeededFault::AdminCacheWithoutTenant) {
-        *LAST_ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), answer.clone()));
-    }
-    answer
+    read.map_or_else(|error| failure("unreadable", &error), |reply| written(&reply))
 }
 
-/// What [`SeededFault::AdminCacheWithoutTenant`] keeps, and for how long it does.
-static LAST_ANSWER: Mutex<Option<(Instant, Vec<u8>)>> = Mutex::new(None);
-const KEPT: Duration = Duration::from_secs(1);
-
-fn last_answer() -> Option<Vec<u8>> {
-    let last = LAST_ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
-    let fresh = last.as_ref().filter(|(since, _)| since.elapsed() < KEPT);
-    fresh.map(|(_, answer)| answer.clone())
+/// [`SeededFault::AdminCacheWithoutTenant`]: what was read within the last second is not read again.
+async fn kept_or_read(client: &Client, wanted: &AdminRequest) -> Vec<u8> {
+    static KEPT: Mutex<Option<(Instant, Vec<u8>)>> = Mutex::const_new(None);
+    let mut kept = KEPT.lock().await;
+    match &*kept {
+        Some((since, answer)) if since.elapsed() < Duration::from_secs(1) => answer.clone(),
+        _ => {
+            let answer = read(client, wanted).await;
+            *kept = Some((Instant::now(), answer.clone()));
+            answer
+        }
+    }
 }
 
 fn written(reply: &AdminReply) -> Vec<u8> {

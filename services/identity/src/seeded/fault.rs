@@ -116,8 +116,8 @@ faults! {
     TenantFromMetadata = "tenant-from-metadata", Kit;
     /// `x-tenant-id-bin` is overlooked, which gRPC hands to readers decoded. Shows in a call that claims its tenant in binary.
     TenantClaimBinaryOverlooked = "tenant-claim-binary-overlooked", Kit;
-    /// Whoever is verified may call everything (CWE-862). Shows in an agent of acme's that reads the status of acme's agent, and
-    /// in an administrator who reports to the poller.
+    /// Whoever is verified may call everything (CWE-862). Shows in an agent of acme's that reads the status of acme's agent. The
+    /// poller still takes no report of a platform service, which has no tenant that it could report for.
     GrantsIgnored = "grants-ignored", Kit;
     /// The caller is read from the last certificate that names anybody, and not from the leaf (research: "handlers read
     /// `peer_certs()[0]` only"). Shows in a call whose chain ends with the certificate of the poller.
@@ -249,30 +249,5 @@ impl<'de> serde::Deserialize<'de> for SeededFault {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <String as serde::Deserialize>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-#[cfg(all(test, feature = "seeded-faults"))]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn ids_are_words_and_each_is_one_fault_s() {
-        let ids: BTreeSet<_> = SeededFault::ALL.iter().map(|fault| fault.id()).collect();
-        assert_eq!(ids.len(), SeededFault::ALL.len());
-        for id in ids {
-            assert!(id.chars().all(|character| character.is_ascii_lowercase() || character == '-'), "{id}");
-            assert_eq!(id.parse::<SeededFault>().map(SeededFault::id), Ok(id));
-        }
-    }
-
-    #[test]
-    fn a_fault_that_cannot_show_in_a_program_is_none_of_its_own() {
-        assert!(SeededFault::of("poller-any-agent", Place::Poller).is_ok());
-        assert!(SeededFault::of("session-resumption", Place::Agent).is_ok());
-        let error = SeededFault::of("poller-any-agent", Place::Agent).unwrap_err().to_string();
-        assert!(error.contains("session-resumption") && !error.contains("poller-any-agent,"), "{error}");
     }
 }
