@@ -1,7 +1,7 @@
 //! Each mistake in connections and calls is really made: what is refused without it passes with it, or what is
 //! recorded is not. The same without a mistake stands in the other test files.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has to fail")]
 
 mod common;
 

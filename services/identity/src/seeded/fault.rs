@@ -163,6 +163,10 @@ faults! {
     /// What is learnt is filed under every tenant: a broadcast where an address was meant. Shows in acme's report among
     /// globex's stored ones.
     ReportFiledForEveryone = "report-filed-for-everyone", Poller;
+    /// What an agent found is kept for a second under its inner name, which every tenant has alike, and taken for what the next
+    /// tenant's agent of that name found (NACK#310 and CVE-2023-46254 are collisions of names). Shows in globex's stored
+    /// results, which have acme's words in them.
+    InnerNamesCollide = "inner-names-collide", Poller;
     /// The administrator's reading leaves no record, which upstream demands as we do. Shows in an answered request without one.
     AdminAuditMissing = "admin-audit-missing", Poller;
     /// Whoever can reach the administrator's subject is answered. NATS' own permissions stand before it: it shows only in a

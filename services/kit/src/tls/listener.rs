@@ -8,17 +8,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_identity::{
     PeerName, PeerVerifier, PlatformName, Refusal, RefusalSlot, TenantSlug, identity_of_verified_leaf,
 };
-use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::InvalidMessage;
 use rustls::sign::SingleCertAndKey;
-use rustls::version::{TLS12, TLS13};
-use rustls::{InvalidMessage, ServerConfig, SupportedProtocolVersion};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -30,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use super::bounded::BoundedStream;
-use super::{ALPN_H2, of_tenant, provider, refused};
+use super::server::server_config;
+use super::{ALPN_H2, of_tenant, refused};
 use crate::audit::{Layer, Record};
 use crate::credential::Credential;
 use crate::places::Places;
@@ -293,8 +292,8 @@ impl Handshaker {
     }
 
     async fn negotiate(&self, stream: TcpStream) -> Result<(PeerName, TlsStream<TcpStream>), Failure> {
-        let (config, refusal) =
-            self.config().map_err(|error| Failure::other("server-configuration", error))?;
+        let (config, refusal) = server_config(&self.verifier, self.resolver.clone())
+            .map_err(|error| Failure::other("server-configuration", error))?;
         let stream = TlsAcceptor::from(Arc::new(config))
             .accept(stream)
             .await
@@ -316,38 +315,6 @@ impl Handshaker {
             None => Err(Failure::other("no-certificate", "the peer presented no certificate")),
         }
     }
-
-    /// A configuration per connection, since each has its own slot for the reason of a refusal.
-    fn config(&self) -> Result<(ServerConfig, RefusalSlot), rustls::Error> {
-        let (verifier, refusal) = self.verifier.client_cert_verifier();
-        let versions: &[&'static SupportedProtocolVersion] = match seeded::is_on(SeededFault::OldTlsAccepted)
-        {
-            true => &[&TLS13, &TLS12],
-            false => &[&TLS13],
-        };
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions)?
-            .with_client_cert_verifier(verifier)
-            .with_cert_resolver(self.resolver.clone());
-        config.alpn_protocols = vec![ALPN_H2.to_vec()];
-        if seeded::is_on(SeededFault::AlpnNotRequired) {
-            config.alpn_protocols.push(b"http/1.1".to_vec());
-        }
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        if seeded::is_on(SeededFault::SessionResumption) {
-            config.send_tls13_tickets = 2;
-            config.session_storage = shared_sessions();
-        }
-        Ok((config, refusal))
-    }
-}
-
-/// Sessions of the whole process, which only [`SeededFault::SessionResumption`] keeps.
-fn shared_sessions() -> Arc<dyn StoresServerSessions> {
-    static SESSIONS: LazyLock<Arc<ServerSessionMemoryCache>> =
-        LazyLock::new(|| ServerSessionMemoryCache::new(256));
-    SESSIONS.clone()
 }
 
 /// Why a handshake failed.

@@ -6,6 +6,7 @@
 mod bounded;
 mod dialer;
 mod listener;
+mod server;
 
 use std::sync::{Arc, LazyLock};
 

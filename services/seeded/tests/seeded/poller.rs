@@ -113,6 +113,34 @@ async fn results_end_up_where_they_do_not_belong() {
 }
 
 #[tokio::test]
+async fn one_tenant_s_words_are_taken_for_another_s_of_the_same_inner_name() {
+    let forge = forge();
+    let Some(nats) = start(&forge) else { return };
+    let acme = TestAgent::start(&forge, "acme", Behaviour::Honest).await;
+    let globex = TestAgent::start(&forge, "globex", Behaviour::Honest).await;
+    let _on = on_this_thread(SeededFault::InnerNamesCollide);
+    let agents = [("acme", acme.address), ("globex", globex.address)];
+    let poller = Running::start(config(&forge, nats.settings(1000), &agents)).await;
+    let platform = link_as(&forge, &nats.settings(10), POLLER).await;
+    let scene = Scene { forge, nats, poller, platform };
+    // Whoever is polled first: the other one's words are its own no more.
+    eventually("another tenant's words", async || {
+        for slug in ["acme", "globex"] {
+            let messages = stored(&scene.platform, slug, |_| true).await;
+            let foreign = |message: &StoredMessage| {
+                of_kind("status")(&message.data) && message.data["message"]["tenant"] != slug
+            };
+            if messages.iter().any(foreign) {
+                return Ok(());
+            }
+        }
+        Err("everybody has its own".to_owned())
+    })
+    .await;
+    scene.poller.end().await;
+}
+
+#[tokio::test]
 async fn results_have_no_tenant_s_prefix() {
     let _on = on_this_thread(SeededFault::ResultsWithoutPrefix);
     let Some(scene) = Scene::polling("acme", Behaviour::Honest).await else { return };
