@@ -1,0 +1,2 @@
+use crate::fault::Fault;
+pub(super) const FAULTS: &[Fault] = &[];
