@@ -1,5 +1,7 @@
 //! What a fault does to an environment.
 
+use std::fmt;
+
 use super::edit::{EditError, FileEdit};
 use super::nats::Accounts;
 use crate::environment::BackendKind;
@@ -130,5 +132,35 @@ impl Wiring {
     /// Whether agents' ports are published on every address of the host.
     pub fn publishes_agents(self) -> bool {
         self == Self::PublishedAgents
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files(edits) => write!(formatter, "{} changes to rendered files", edits.len()),
+            Self::Accounts(_) => formatter.write_str("other accounts in the broker's configuration"),
+            Self::Pki(weakness) => weakness.fmt(formatter),
+            Self::PkiAndFiles(weakness, edits) => {
+                write!(formatter, "{weakness}, and {} changes to rendered files", edits.len())
+            }
+            Self::Wiring(Wiring::Flat) => {
+                formatter.write_str("every agent on the platform's network as well")
+            }
+            Self::Wiring(Wiring::GuestOfAnother) => {
+                formatter.write_str("an agent on another tenant's network as well")
+            }
+            Self::Wiring(Wiring::PublishedAgents) => {
+                formatter.write_str("agents' ports on every address of the host")
+            }
+            Self::Code { agents: true, poller: true } => {
+                formatter.write_str("a build of agents and poller with the mistake")
+            }
+            Self::Code { agents: true, poller: false } => {
+                formatter.write_str("a build of the agents with the mistake")
+            }
+            Self::Code { .. } => formatter.write_str("a build of the poller with the mistake"),
+            Self::None => formatter.write_str("nobody as yet"),
+        }
     }
 }

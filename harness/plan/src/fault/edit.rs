@@ -10,7 +10,7 @@ use crate::file::{FileContents, PlannedFile};
 use crate::topology::Topology;
 
 /// One change. In paths and texts, `{tenant}` stands for each tenant in turn, `{other}` for the one after it, `{agent}` for each
-/// of its agents; `{port 8222}` for that port in a container, and for one that the system chooses on this machine, where
+/// of its agents; `{first}`, `{first agent}` and `{first component}` for the first tenant and its first agent; `{port 8222}` for that port in a container, and for one that the system chooses on this machine, where
 /// somebody else may have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileEdit {
@@ -143,17 +143,26 @@ type Words = Vec<(&'static str, String)>;
 /// One filling for each time that the change is made: once, or for each tenant, or for each agent.
 fn words(topology: &Topology, texts: [&'static str; 3]) -> Result<Vec<Words>, EditError> {
     let asks = |word: &str| texts.iter().any(|text| text.contains(word));
-    if !asks("{tenant}") && !asks("{other}") && !asks("{agent}") {
-        return Ok(vec![Vec::new()]);
-    }
     let tenants = topology.tenants_by_slug();
+    let mut first = Vec::new();
+    if let Some(tenant) = tenants.first() {
+        first.push(("{first}", tenant.slug.to_string()));
+        if let Some(agent) = tenant.agents.first() {
+            first.push(("{first agent}", agent.to_string()));
+            first.push(("{first component}", agent.component.to_string()));
+        }
+    }
+    if !asks("{tenant}") && !asks("{other}") && !asks("{agent}") {
+        return Ok(vec![first]);
+    }
     if asks("{other}") && tenants.len() < 2 {
         return Err(EditError::TooFewTenants(texts[0]));
     }
     let mut fillings = Vec::new();
     for (place, tenant) in tenants.iter().enumerate() {
         let other = &tenants[(place + 1) % tenants.len()].slug;
-        let base = vec![("{tenant}", tenant.slug.to_string()), ("{other}", other.to_string())];
+        let mut base = first.clone();
+        base.extend([("{tenant}", tenant.slug.to_string()), ("{other}", other.to_string())]);
         let agents = tenant.agents.iter().take(if asks("{agent}") { usize::MAX } else { 1 });
         fillings.extend(agents.map(|agent| {
             let mut words = base.clone();

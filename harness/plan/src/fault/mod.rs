@@ -14,12 +14,14 @@ mod edit;
 mod judgement;
 mod nats;
 mod pattern;
+mod score;
 
 pub use catalogue::{catalogue, find};
 pub use change::{Change, ChangeError, Wiring};
 pub use edit::{EditError, FileEdit};
 pub use judgement::{Judgement, Spill, judge};
 pub use pattern::{Caller, Ground, Object, Pattern, Place};
+pub use score::{Score, Verdict};
 
 /// One realistic mistake.
 #[derive(Debug)]

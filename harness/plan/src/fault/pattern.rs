@@ -274,6 +274,15 @@ impl fmt::Display for Pattern {
     }
 }
 
+impl fmt::Display for Ground {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Processes => "processes",
+            Self::Containers => "containers",
+        })
+    }
+}
+
 impl fmt::Display for Caller {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
