@@ -68,6 +68,17 @@ pub(crate) enum Command {
   cargo xtask matrix --filter js.purge --cells every cell of one operation, with its evidence
   cargo xtask matrix --predict --tenants 2     the oracle's table alone")]
     Matrix(MatrixArguments),
+    /// Seed realistic mistakes, one environment each, and demand that the suite notices every one of them
+    #[command(after_help = "Examples:
+  cargo xtask prove                             the matrix without a fault, then with each
+  cargo xtask prove --list                      every fault: what it is, whose it was first, what it must turn red
+  cargo xtask prove --only one-account-for-all
+  cargo xtask prove --backend process --runs 3
+
+Exit codes:
+  0  every fault was noticed, and nothing else was      4  a fault survived or spilled, or a false alarm
+  5  a faulty environment could not be judged")]
+    Prove(ProveArguments),
     /// Write docker-compose.override.yml for the same platform and everything that it mounts, to bring it up by hand
     #[command(after_help = "Examples:
   cargo xtask compose --tenants 3            prints the line that brings it up; then `cargo xtask e2e` judges it
@@ -228,6 +239,28 @@ pub(crate) struct MatrixArguments {
     #[arg(long, conflicts_with_all = ["cells", "keep"])]
     pub(crate) predict: bool,
     /// Print the table as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// Where to run the faulty environments
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Only these faults (repeatable)
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// Print the faults, and seed none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How many tenants an environment has: two at least, of which one's name begins with the other's
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) tenants: usize,
+    /// How many times each is seeded; the worst counts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) runs: usize,
+    /// For machines
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -5,6 +5,7 @@
 //! authority stays a certificate in the path. What webpki does not check in an intermediate (key usage), or
 //! checks only at a handshake (CA, path length), is checked here.
 
+use rustls::DistinguishedName;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -247,6 +248,11 @@ impl IssuingAuthority {
     /// Its certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
+    }
+
+    /// Its subject, as rustls would send it.
+    pub(crate) fn distinguished_name(&self) -> DistinguishedName {
+        self.certificate.subject.clone().into()
     }
 
     pub(crate) fn is_signed_by(&self, root: &TrustRoot) -> bool {

@@ -9,5 +9,6 @@ pub(crate) mod down;
 pub(crate) mod e2e;
 pub(crate) mod logs;
 pub(crate) mod matrix;
+pub(crate) mod prove;
 pub(crate) mod status;
 pub(crate) mod test;

@@ -105,7 +105,8 @@ impl Visit<'_> {
         let mut evidence = vec![asked.to_string()];
         let outcome = match &asked.sight {
             Sight::Answered(answer) => {
-                let found = answer.to_string().contains(&self.owner.notes());
+                // The whole name: one tenant's may begin with another's.
+                let found = answer.to_string().contains(&format!("\"{}\"", self.owner.notes()));
                 evidence.push(format!("{} is in it: {found}", self.owner.notes()));
                 if found { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) }
             }

@@ -18,6 +18,15 @@ use summary::{Ending, Line, exit_code};
 const PARTS: [TestPart; 5] =
     [TestPart::Cargo, TestPart::Process, TestPart::Docker, TestPart::Flat, TestPart::Compose];
 
+/// The tests of builds that can make mistakes. In the whole workspace as before, so that cargo finds every foreign
+/// dependency as it is; and those tests alone, so that no shipped program is built with the mistakes in it.
+const SEEDED_FAULTS: [&str; 4] = [
+    "--features",
+    "bulkhead-seeded/seeded-faults,bulkhead-identity/seeded-faults,bulkhead-kit/seeded-faults",
+    "--test",
+    "seeded",
+];
+
 /// What the parts have in common.
 struct Run {
     nats_server: anyhow::Result<NatsBinary>,
@@ -71,16 +80,17 @@ impl Run {
 
     /// Tests of containers pass without a word where no engine answers: the summary has a line of its own for them.
     async fn cargo_tests(&self) -> Vec<Line> {
-        let mut lines = vec![self.timed("cargo test", self.cargo_test()).await];
+        let mut lines = vec![self.timed("cargo test", self.cargo_test(&[])).await];
+        lines.push(self.timed("cargo test of seeded faults", self.cargo_test(&SEEDED_FAULTS)).await);
         if !tools::engine_answers().await {
             lines.push(self.timed("tests of containers among them", async { no_engine() }).await);
         }
         lines
     }
 
-    async fn cargo_test(&self) -> Ending {
+    async fn cargo_test(&self, further: &[&str]) -> Ending {
         let mut command = build::cargo();
-        command.args(["test", "--workspace", "--locked"]);
+        command.args(["test", "--workspace", "--locked"]).args(further);
         match &self.nats_server {
             Ok(found) => command.env("BULKHEAD_NATS_SERVER", &found.path),
             Err(error) => return Ending::unjudged(format!("no nats-server for the tests: {error:#}")),
