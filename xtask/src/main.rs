@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
-    use commands::{bench, certs, compose, dev, doctor, down, e2e, logs, matrix, status, test};
+    use commands::{bench, certs, compose, dev, doctor, down, e2e, judges, logs, matrix, status, test};
     match command {
         Command::Certs(command) => certs::run(&command),
         Command::Test(arguments) => on_runtime(test::run(&arguments)),
@@ -43,6 +43,7 @@ fn run(command: Command) -> Outcome {
         Command::Compose(arguments) => on_runtime(compose::run(&arguments)),
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
+        Command::Judges(arguments) => on_runtime(judges::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
         Command::Bench(arguments) => on_runtime(bench::run(&arguments)),
     }
