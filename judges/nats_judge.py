@@ -16,7 +16,7 @@ import nats_storage
 from environment import Agent, Credential, Environment, from_command_line
 from nats_messages import Scene
 from nats_session import Refused, Session
-from rows import ALLOWED, TURNED_AWAY, Control, Row, print_document
+from rows import ALLOWED, INCONCLUSIVE, TURNED_AWAY, Control, Row, Seen, print_document
 
 
 async def connect(environment: Environment, credential: Credential | None) -> Row:
@@ -44,30 +44,34 @@ async def _is_served(environment: Environment) -> Control:
 
 async def tenants_against_each_other(environment: Environment) -> list[Row]:
     """Every attempt by every tenant on every tenant."""
-    rows: list[Row] = []
     agents = list(environment.first_agents())
-    for caller in agents:
-        for owner in agents:
-            async with Session(environment, caller.credential) as attacker:
-                async with Session(environment, owner.credential) as witness:
-                    scene = Scene(environment, caller, owner, attacker, witness)
-                    rows += await _messages(scene)
-                    rows += await nats_storage.rows(scene)
-    return rows
+    return [row for caller in agents for owner in agents for row in await _pair(environment, caller, owner)]
+
+
+async def _pair(environment: Environment, caller: Agent, owner: Agent) -> list[Row]:
+    try:
+        async with Session(environment, caller.credential) as attacker:
+            async with Session(environment, owner.credential) as witness:
+                scene = Scene(environment, caller, owner, attacker, witness)
+                return await _messages(scene) + await nats_storage.rows(scene)
+    except Refused as refused:
+        unseen = Seen(INCONCLUSIVE, evidence=(f"not tried: {refused}",))
+        deeds = [*nats_messages.ATTEMPTS, *nats_storage.attempts(caller, owner)]
+        return [_row(caller.credential, owner, operation, unseen, []) for operation in deeds]
 
 
 async def _messages(scene: Scene) -> list[Row]:
     rows: list[Row] = []
     for operation, attempt in nats_messages.ATTEMPTS.items():
         before = await scene.controls()
-        seen = await attempt(scene)
+        seen = await nats_messages.tried(scene, attempt)
         await scene.attacker.forget()
         await scene.witness.forget()
         rows.append(_row(scene.caller.credential, scene.owner, operation, seen, before + await scene.controls()))
     return rows
 
 
-def _row(who: Credential, owner: Agent, operation: str, seen: nats_messages.Seen, controls: list[Control]) -> Row:
+def _row(who: Credential, owner: Agent, operation: str, seen: Seen, controls: list[Control]) -> Row:
     evidence = list(seen.evidence)
     return Row(who.name, who.flaw, operation, owner.tenant, None, seen.outcome, seen.reason, evidence, controls)
 
@@ -76,11 +80,13 @@ async def administrator(environment: Environment) -> list[Row]:
     """The administrator reads what tenants may not, by the same lines."""
     rows: list[Row] = []
     for owner in environment.first_agents():
-        async with Session(environment, environment.admin) as admin:
-            async with Session(environment, owner.credential) as witness:
-                scene = Scene(environment, owner, owner, admin, witness)
-                seen = await nats_messages.read_results(scene)
-                rows.append(_row(environment.admin, owner, "read-results", seen, []))
+        try:
+            async with Session(environment, environment.admin) as admin:
+                scene = Scene(environment, owner, owner, admin, admin)
+                seen = await nats_messages.tried(scene, nats_messages.read_results)
+        except Refused as refused:
+            seen = Seen(INCONCLUSIVE, evidence=(f"not tried: {refused}",))
+        rows.append(_row(environment.admin, owner, "read-results", seen, []))
     return rows
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from environment import Agent, Environment
-from nats_session import Session, comes_true, nonce
+from nats_session import TROUBLE, Session, comes_true, nonce
 from rows import ALLOWED, DENIED, INCONCLUSIVE, SILENT, Control, Seen
 
 
@@ -43,15 +43,26 @@ class Scene:
 async def _speaks_to_itself(session: Session, tenant: str) -> Control:
     word = nonce()
     subject = f"{tenant}.judge.{word}"
-    ear = await session.listen(subject)
-    await session.say(subject, word)
-    await session.settle()
-    held = ear.has_heard(word)
-    await session.stop(ear)
+    try:
+        ear = await session.listen(subject)
+        await session.say(subject, word)
+        await session.settle()
+        held = ear.has_heard(word)
+        await session.stop(ear)
+    except TROUBLE as error:
+        return Control(f"{tenant} hears itself on {subject}: {error!r}", False)
     return Control(f"{tenant} hears itself on {subject}", held)
 
 
 Attempt = Callable[[Scene], Awaitable[Seen]]
+
+
+async def tried(scene: Scene, attempt: Attempt) -> Seen:
+    """Make an attempt. One that could not be made as it was meant is no denial, and none of the others' business."""
+    try:
+        return await attempt(scene)
+    except TROUBLE as error:
+        return Seen(INCONCLUSIVE, evidence=(f"{error!r}", *scene.attacker.errors, *scene.witness.errors))
 
 
 async def _publish(scene: Scene, subject: str) -> Seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import ssl
@@ -14,12 +15,15 @@ from environment import Credential, Environment
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error
 from relay import Relay
 from rows import DENIED, Seen
 
 #: How long the broker, or an agent that makes a check, may take to answer.
 ANSWER_S = 5.0
 _CONNECT_S = 5
+#: What the library raises when the broker does not do as it should. It says nothing about walls.
+TROUBLE = (Error, asyncio.TimeoutError, OSError)
 
 _VIOLATION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
 
@@ -140,7 +144,8 @@ class Session:
     async def forget(self) -> None:
         """Listen no more at all, and forget what was objected to."""
         for ear in list(self._ears):
-            await self.stop(ear)
+            with contextlib.suppress(*TROUBLE):
+                await self.stop(ear)
         self.errors.clear()
 
 

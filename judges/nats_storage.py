@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from nats.errors import Error, NoRespondersError
+from environment import Agent
+from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, KeyValueConfig, StorageType, StreamConfig, StreamSource, StreamState
-from nats.js.errors import APIError, BucketNotFoundError, NoStreamResponseError, NotFoundError
+from nats.js.errors import APIError, BucketNotFoundError, NoStreamResponseError
 from nats_messages import Scene
-from nats_session import comes_true, nonce
-from rows import ALLOWED, DENIED, INCONCLUSIVE, SILENT, Control, Row, Seen
+from nats_session import TROUBLE, comes_true, nonce
+from rows import ALLOWED, DENIED, INCONCLUSIVE, SILENT, Row, Seen
 
 _BYTES_MAX = 16 * 1024
 #: What a tenant has in its stream before anything is tried.
@@ -40,29 +41,33 @@ class Shelf:
         return state.messages, state.first_seq, state.last_seq
 
 
+Attempt = Callable[[Shelf], Awaitable[Seen]]
+
+
 def _config(name: str, **rest: object) -> StreamConfig:
     return StreamConfig(name=name, storage=StorageType.MEMORY, max_bytes=_BYTES_MAX, **rest)  # type: ignore[arg-type]
 
 
-async def _filled(scene: Scene) -> Shelf:
+def _shelf(scene: Scene) -> Shelf:
     word = nonce()
-    subject = f"{scene.owner.tenant}.notes.{word}"
     theirs, ours = (session.client.jetstream(timeout=5) for session in (scene.witness, scene.attacker))
-    shelf = Shelf(scene, f"JUDGE_{word}", f"J{word}", subject, theirs, ours)
-    await theirs.add_stream(_config(shelf.name, subjects=[subject]))
+    return Shelf(scene, f"JUDGE_{word}", f"J{word}", f"{scene.owner.tenant}.notes.{word}", theirs, ours)
+
+
+async def _fill(shelf: Shelf) -> None:
+    owner = shelf.scene.owner.tenant
+    await shelf.theirs.add_stream(_config(shelf.name, subjects=[shelf.subject]))
     for number in range(_NOTES):
-        await theirs.publish(subject, f"note {number} of {scene.owner.tenant}".encode())
+        await shelf.theirs.publish(shelf.subject, f"note {number} of {owner}".encode())
     bucket = KeyValueConfig(bucket=shelf.bucket, storage=StorageType.MEMORY, max_bytes=_BYTES_MAX)
-    await (await theirs.create_key_value(bucket)).put("colour", f"{scene.owner.tenant}'s".encode())
-    return shelf
+    await (await shelf.theirs.create_key_value(bucket)).put("colour", f"{owner}'s".encode())
 
 
-async def _removed(shelf: Shelf) -> None:
+async def _remove(shelf: Shelf) -> None:
     for stream in (shelf.name, f"KV_{shelf.bucket}"):
-        try:
+        # That it is gone may have been an attempt's purpose.
+        with contextlib.suppress(*TROUBLE):
             await shelf.theirs.delete_stream(stream)
-        except NotFoundError:
-            pass  # It was an attempt's purpose.
 
 
 async def _list(shelf: Shelf) -> Seen:
@@ -115,7 +120,7 @@ async def _read_platform_record(shelf: Shelf) -> Seen:
     return Seen(ALLOWED, evidence=(f"{(await shelf.ours.stream_info(name)).state}",))
 
 
-def _copying(how: Callable[[Shelf], StreamConfig]) -> Callable[[Shelf], Awaitable[Seen]]:
+def _copying(how: Callable[[Shelf], StreamConfig]) -> Attempt:
     """Keep a stream that is to hold the owner's messages. It has as long as copies of the caller's own take to fill."""
 
     async def attempt(shelf: Shelf) -> Seen:
@@ -136,7 +141,7 @@ def _copying(how: Callable[[Shelf], StreamConfig]) -> Callable[[Shelf], Awaitabl
             return Seen(SILENT, evidence=(*evidence, f"{kept[0]} stays empty"))
         finally:
             for name in (own.name, *kept):
-                await _forgotten(shelf.ours, name)
+                await _forget(shelf.ours, name)
 
     return attempt
 
@@ -153,11 +158,10 @@ async def _own_shelf(shelf: Shelf) -> Shelf:
     return own
 
 
-async def _forgotten(jetstream: JetStreamContext, name: str) -> None:
-    try:
+async def _forget(jetstream: JetStreamContext, name: str) -> None:
+    # It may never have been.
+    with contextlib.suppress(*TROUBLE):
         await jetstream.delete_stream(name)
-    except APIError:
-        pass  # It never was.
 
 
 def _mirror(shelf: Shelf) -> StreamConfig:
@@ -168,8 +172,9 @@ def _source(shelf: Shelf) -> StreamConfig:
     return _config(f"COPY_{shelf.name}", sources=[StreamSource(name=shelf.name)])
 
 
+PLATFORMS = "read-platform-record"
 #: By the words of the rows, the destructive ones last.
-ATTEMPTS: dict[str, Callable[[Shelf], Awaitable[Seen]]] = {
+ATTEMPTS: dict[str, Attempt] = {
     "list-streams": _list,
     "describe-stream": _describe,
     "read-message": _read,
@@ -178,14 +183,14 @@ ATTEMPTS: dict[str, Callable[[Shelf], Awaitable[Seen]]] = {
     "put-value": _put_value,
     "mirror": _copying(_mirror),
     "source": _copying(_source),
-    "read-platform-record": _read_platform_record,
+    PLATFORMS: _read_platform_record,
     "delete-message": _delete_message,
     "purge-stream": _purge,
     "delete-stream": _delete,
 }
 
 
-async def _tried(shelf: Shelf, attempt: Callable[[Shelf], Awaitable[Seen]]) -> Seen:
+async def _tried(shelf: Shelf, attempt: Attempt) -> Seen:
     try:
         return await attempt(shelf)
     except BucketNotFoundError as error:
@@ -195,36 +200,40 @@ async def _tried(shelf: Shelf, attempt: Callable[[Shelf], Awaitable[Seen]]) -> S
     except APIError as error:
         known = error.err_code in _NOT_FOUND
         return Seen(DENIED if known else INCONCLUSIVE, "not-found" if known else None, (f"{error}",))
-    except (Error, asyncio.TimeoutError) as error:
-        evidence = (f"{error!r}", *shelf.scene.attacker.errors)
-        return Seen(INCONCLUSIVE, evidence=evidence)
 
 
-async def _row(scene: Scene, operation: str, attempt: Callable[[Shelf], Awaitable[Seen]]) -> Row:
-    shelf = await _filled(scene)
-    before, controls = await shelf.reading(), await scene.controls()
-    seen = await _tried(shelf, attempt)
-    evidence = list(seen.evidence)
-    outcome, reason = seen.outcome, seen.reason
-    if outcome != ALLOWED:
-        after = await shelf.reading()
-        if after != before:
-            outcome, reason = ALLOWED, None
-            evidence.append(f"the owner's stream was {before} and is {after}")
-    controls += await scene.controls()
-    await _removed(shelf)
-    await scene.attacker.forget()
-    who = scene.caller.credential
-    return Row(who.name, who.flaw, operation, scene.owner.tenant, None, outcome, reason, evidence, controls)
+async def _observed(scene: Scene, attempt: Attempt) -> Seen:
+    """An attempt on a shelf of its own; whatever it was told, a stream that changed was within its reach."""
+    shelf = _shelf(scene)
+    try:
+        await _fill(shelf)
+        before = await shelf.reading()
+        seen = await _tried(shelf, attempt)
+        if seen.outcome != ALLOWED and (after := await shelf.reading()) != before:
+            change = f"the owner's stream was {before} and is {after}"
+            return Seen(ALLOWED, evidence=(*seen.evidence, change))
+        return seen
+    except TROUBLE as error:
+        return Seen(INCONCLUSIVE, evidence=(f"{error!r}", *scene.attacker.errors, *scene.witness.errors))
+    finally:
+        await _remove(shelf)
+
+
+def attempts(caller: Agent, owner: Agent) -> dict[str, Attempt]:
+    """What a caller tries with an owner's. The platform's record of a tenant is not that tenant's."""
+    own = caller.tenant == owner.tenant
+    return {operation: attempt for operation, attempt in ATTEMPTS.items() if not (own and operation == PLATFORMS)}
 
 
 async def rows(scene: Scene) -> list[Row]:
-    """Every attempt, each on a shelf of its own."""
-    own = scene.caller.tenant == scene.owner.tenant
-    attempts = (
-        (operation, attempt)
-        for operation, attempt in ATTEMPTS.items()
-        # The platform's record of a tenant is not that tenant's.
-        if not (own and operation == "read-platform-record")
-    )
-    return [await _row(scene, operation, attempt) for operation, attempt in attempts]
+    """Every attempt, each between controls."""
+    rows: list[Row] = []
+    for operation, attempt in attempts(scene.caller, scene.owner).items():
+        before = await scene.controls()
+        seen = await _observed(scene, attempt)
+        await scene.attacker.forget()
+        await scene.witness.forget()
+        who, owner, controls = scene.caller.credential, scene.owner.tenant, before + await scene.controls()
+        evidence = list(seen.evidence)
+        rows.append(Row(who.name, who.flaw, operation, owner, None, seen.outcome, seen.reason, evidence, controls))
+    return rows

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bulkhead_judges::{Judge, Python, Verdict};
+use bulkhead_judges::{Judge, Python};
 use bulkhead_plan::EnvironmentSpec;
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_runtime::console;
@@ -60,7 +60,7 @@ async fn judge_own(
     }
 }
 
-/// Has one judge after the other look at the platform; the worst of their verdicts is the exit code.
+/// Has one judge after the other look at the platform. One that comes to no verdict does not hide another's.
 async fn judge(
     arguments: &JudgesArguments,
     python: &Python,
@@ -68,28 +68,36 @@ async fn judge(
     cancel: &CancellationToken,
 ) -> Result<u8, Failure> {
     let wanted = |judge: &Judge| arguments.only.is_empty() || arguments.only.contains(&choice(*judge));
-    let mut verdicts = Vec::new();
+    let (mut verdicts, mut codes) = (Vec::new(), Vec::new());
     for judge in Judge::ALL.into_iter().filter(wanted) {
         let verdict = tokio::select! {
-            verdict = judge.judge(python, record) => verdict.or_not_judged()?,
+            verdict = judge.judge(python, record) => verdict,
             () = cancel.cancelled() => return Err(interrupted()).or_not_judged(),
         };
-        if !arguments.json {
-            say::text(&verdict);
+        match verdict {
+            Ok(verdict) => {
+                if !arguments.json {
+                    say::text(&verdict);
+                }
+                codes.push(verdict.exit_code());
+                verdicts.push(verdict);
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                codes.push(exit::NOT_JUDGED);
+            }
         }
-        verdicts.push(verdict);
     }
     if arguments.json {
         say::line(serde_json::to_string_pretty(&verdicts).or_not_judged()?);
     }
-    Ok(worst(&verdicts))
+    Ok(worst(&codes))
 }
 
 /// A violation weighs more than what could not be judged.
-fn worst(verdicts: &[Verdict]) -> u8 {
-    let codes = || verdicts.iter().map(Verdict::exit_code);
+fn worst(codes: &[u8]) -> u8 {
     let decisive = [exit::ISOLATION_VIOLATED, exit::NOT_JUDGED];
-    decisive.into_iter().find(|decisive| codes().any(|code| code == *decisive)).unwrap_or(exit::OK)
+    decisive.into_iter().find(|decisive| codes.contains(decisive)).unwrap_or(exit::OK)
 }
 
 const fn choice(judge: Judge) -> JudgeChoice {
