@@ -78,7 +78,9 @@ def from_command_line(description: str) -> Environment:
     """Read the environment that the command line names."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("environment", type=Path, help="environment.json of a running environment")
-    parser.add_argument("--forged", type=Path, help="JSON list of certificates with something wrong")
+    parser.add_argument(
+        "--forged", type=Path, help="JSON list of certificates with something wrong"
+    )
     arguments = parser.parse_args()
     forged = json.loads(arguments.forged.read_text()) if arguments.forged else []
     return _read(json.loads(arguments.environment.read_text()), forged)
@@ -86,7 +88,9 @@ def from_command_line(description: str) -> Environment:
 
 def _read(record: dict[str, Any], forged: list[dict[str, Any]]) -> Environment:
     if record["schema_version"] != SCHEMA_VERSION:
-        raise SystemExit(f"environment.json has version {record['schema_version']}, not {SCHEMA_VERSION}")
+        raise SystemExit(
+            f"environment.json has version {record['schema_version']}, not {SCHEMA_VERSION}"
+        )
     platform = record["platform"]
     agents = tuple(
         Agent(tenant["slug"], agent["id"], Service.of(agent), Credential.of(agent["credential"]))

@@ -1,8 +1,8 @@
-"""Callers of the agents that are written with `grpcio` and know nothing of the platform's own code.
+"""Callers of the agents, written with `grpcio`, that know nothing of the platform's own code.
 
-Each agent is called as the poller, as agents of its own and of other tenants, and by somebody without a certificate: for its
-health, for its status in bytes that are written by hand, and for its reflection, which nobody offers. Prints rows; their
-verdict is made by `cargo xtask test`.
+Each agent is called as the poller, as agents of its own and of other tenants, and by somebody
+without a certificate: for its health, for its status in bytes that are written by hand, and for
+its reflection, which nobody offers. Prints rows; their verdict is made by `cargo xtask test`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from importlib.metadata import version
 
 import grpc
 import grpc.aio
-from environment import Agent, Credential, Environment, from_command_line
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from environment import Agent, Credential, Environment, from_command_line
 from relay import Relay
-from rows import ALLOWED, DENIED, INCONCLUSIVE, TURNED_AWAY, Control, Row, Seen, print_document
+from rows import (
+    ALLOWED,
+    DENIED,
+    INCONCLUSIVE,
+    TURNED_AWAY,
+    Control,
+    Deed,
+    Row,
+    Seen,
+    print_document,
+)
 
 _DEADLINE_S = 5.0
 #: `monitoring.StatusRequest` without any field: the agent itself is meant.
@@ -77,11 +88,18 @@ CALLS: dict[str, Call] = {
 }
 
 
-async def call(environment: Environment, who: Credential | None, agent: Agent, what: Call) -> tuple[Seen, list[str]]:
+async def call(
+    environment: Environment, who: Credential | None, agent: Agent, what: Call
+) -> tuple[Seen, list[str]]:
     """Call once, over a connection of its own."""
     async with Relay(agent.service) as relay:
-        options = [("grpc.ssl_target_name_override", agent.service.name), ("grpc.enable_retries", 0)]
-        async with grpc.aio.secure_channel(relay.address, _tls(environment, who), options) as channel:
+        options = [
+            ("grpc.ssl_target_name_override", agent.service.name),
+            ("grpc.enable_retries", 0),
+        ]
+        async with grpc.aio.secure_channel(
+            relay.address, _tls(environment, who), options
+        ) as channel:
             try:
                 return await what(channel), relay.callers
             except grpc.aio.AioRpcError as error:
@@ -96,7 +114,10 @@ def _tls(environment: Environment, who: Credential | None) -> grpc.ChannelCreden
 
 
 def _refused(error: grpc.aio.AioRpcError) -> Seen:
-    """A status that the service sent is its own word. `UNAVAILABLE` is made by the client when a connection ends."""
+    """A status that the service sent is its own word.
+
+    `UNAVAILABLE` is made by the client when a connection ends.
+    """
     code, details = error.code(), error.details() or ""
     evidence = (f"{code.name}: {details}",)
     if code == grpc.StatusCode.UNAVAILABLE:
@@ -110,32 +131,32 @@ def _refused(error: grpc.aio.AioRpcError) -> Seen:
 
 async def _is_served(environment: Environment, agent: Agent) -> Control:
     seen, _ = await call(environment, environment.poller, agent, health_check)
-    return Control(f"the poller asks {agent.service.name} for its health: {seen.evidence}", seen.outcome == ALLOWED)
+    return Control(
+        f"the poller asks {agent.service.name} for its health: {seen.evidence}",
+        seen.outcome == ALLOWED,
+    )
 
 
 async def judge(environment: Environment) -> list[Row]:
-    """Every call by every caller of every tenant's first agent, each between two of the poller's."""
+    """Make every call as every caller to each tenant's agent, between two of the poller's."""
     rows: list[Row] = []
     agents = list(environment.first_agents())
-    callers = [environment.poller, environment.admin, *(agent.credential for agent in agents), None]
+    callers = [
+        environment.poller,
+        environment.admin,
+        *(agent.credential for agent in agents),
+        None,
+    ]
     for agent in agents:
         forged = (each for each in environment.forged if each.name == agent.service.name)
         for who in [*callers, *forged]:
             for operation, what in CALLS.items():
+                deed = Deed(who, operation, agent.tenant, agent.service.name)
                 before = await _is_served(environment, agent)
                 seen, addresses = await call(environment, who, agent, what)
                 controls = [before, await _is_served(environment, agent)]
-                rows.append(_row(who, agent, operation, seen, controls, addresses))
+                rows.append(deed.ended(seen, controls, addresses))
     return rows
-
-
-def _row(
-    who: Credential | None, agent: Agent, operation: str, seen: Seen, controls: list[Control], addresses: list[str]
-) -> Row:
-    name, flaw = (who.name, who.flaw) if who else (None, None)
-    evidence = list(seen.evidence)
-    target = agent.service.name
-    return Row(name, flaw, operation, agent.tenant, target, seen.outcome, seen.reason, evidence, controls, addresses)
 
 
 def main() -> int:

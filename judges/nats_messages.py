@@ -1,4 +1,7 @@
-"""What can be tried with a tenant's messages. The same is tried by strangers and by the tenant itself."""
+"""What can be tried with a tenant's messages.
+
+The same is tried by strangers and by the tenant itself.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 
 from environment import Agent, Environment
 from nats_session import TROUBLE, Session, comes_true, nonce
-from rows import ALLOWED, DENIED, INCONCLUSIVE, SILENT, Control, Seen
+from rows import ALLOWED, DENIED, INCONCLUSIVE, SILENT, Control, Deed, Seen
 
 
 @dataclass
@@ -35,6 +38,15 @@ class Scene:
             await _speaks_to_itself(self.witness, self.owner.tenant),
         ]
 
+    async def forget(self) -> None:
+        """Leave nothing of an attempt to the next one."""
+        await self.attacker.forget()
+        await self.witness.forget()
+
+    def deed(self, operation: str) -> Deed:
+        """Name an attempt of this scene."""
+        return Deed(self.caller.credential, operation, self.owner.tenant)
+
     def subject(self) -> str:
         """A subject of the owner's that carries its agents' messages to the platform."""
         return f"{self.owner.tenant}.agents.judge"
@@ -58,11 +70,16 @@ Attempt = Callable[[Scene], Awaitable[Seen]]
 
 
 async def tried(scene: Scene, attempt: Attempt) -> Seen:
-    """Make an attempt. One that could not be made as it was meant is no denial, and none of the others' business."""
+    """Make an attempt.
+
+    One that could not be made as it was meant is no denial, and none of the others' business.
+    """
     try:
         return await attempt(scene)
     except TROUBLE as error:
-        return Seen(INCONCLUSIVE, evidence=(f"{error!r}", *scene.attacker.errors, *scene.witness.errors))
+        return Seen(
+            INCONCLUSIVE, evidence=(f"{error!r}", *scene.attacker.errors, *scene.witness.errors)
+        )
 
 
 async def _publish(scene: Scene, subject: str) -> Seen:
@@ -73,7 +90,9 @@ async def _publish(scene: Scene, subject: str) -> Seen:
     await scene.settle(scene.attacker)
     if ear.has_heard(word):
         return Seen(ALLOWED, evidence=(f"{scene.owner.tenant} heard {word} on {subject}",))
-    return scene.attacker.violation(subject) or Seen(SILENT, evidence=(f"{subject}: nobody heard it",))
+    return scene.attacker.violation(subject) or Seen(
+        SILENT, evidence=(f"{subject}: nobody heard it",)
+    )
 
 
 async def publish(scene: Scene) -> Seen:
@@ -96,7 +115,9 @@ def listen_to(pattern: str, queue: str = "") -> Attempt:
         await scene.witness.say(scene.subject(), word)
         await scene.settle(scene.witness)
         if ear.has_heard(word):
-            return Seen(ALLOWED, evidence=(f"{word} of {scene.owner.tenant} was heard by {subject}",))
+            return Seen(
+                ALLOWED, evidence=(f"{word} of {scene.owner.tenant} was heard by {subject}",)
+            )
         violated = scene.attacker.violation(subject)
         return violated or Seen(SILENT, evidence=(f"{subject}: nothing was heard",))
 
@@ -120,11 +141,18 @@ async def request_job(scene: Scene) -> Seen:
         return Seen(INCONCLUSIVE, evidence=(f"{subject}: neither an answer nor a refusal",))
     if ear.has_heard(word):
         return Seen(ALLOWED, evidence=(f"{subject} answered: {ear.heard[0].data[:200]!r}",))
-    return Seen(DENIED, "other-account", (f"{subject}: nobody takes jobs there: {ear.heard[0].headers}",))
+    return Seen(
+        DENIED, "other-account", (f"{subject}: nobody takes jobs there: {ear.heard[0].headers}",)
+    )
 
 
 def _job(scene: Scene, word: str) -> str:
-    check = {"name": "judge", "type": "port", "details": scene.environment.nats_inside, "timeout_ms": 1000}
+    check = {
+        "name": "judge",
+        "type": "port",
+        "details": scene.environment.nats_inside,
+        "timeout_ms": 1000,
+    }
     return json.dumps(check | {"nonce": word})
 
 
@@ -140,15 +168,20 @@ async def listen_to_inboxes(scene: Scene) -> Seen:
     await scene.attacker.say(own, "own")
     await scene.settle()
     if word not in answer.data.decode() or not ear.has_heard(own):
-        return Seen(INCONCLUSIVE, evidence=(f"the owner was answered {answer.data!r}, and heard was {ear.heard}",))
+        return Seen(
+            INCONCLUSIVE,
+            evidence=(f"the owner was answered {answer.data!r}, and heard was {ear.heard}",),
+        )
     if ear.has_heard(word):
         return Seen(ALLOWED, evidence=(f"the answer to {word} was heard",))
     violated = scene.attacker.violation("_INBOX.>")
-    return violated or Seen(SILENT, evidence=(f"{own} was heard by _INBOX.>, the answer to {word} was not",))
+    return violated or Seen(
+        SILENT, evidence=(f"{own} was heard by _INBOX.>, the answer to {word} was not",)
+    )
 
 
 async def answer_into(scene: Scene) -> Seen:
-    """Be permitted to answer a message of one's own whose reply subject is the tenant's, and answer it."""
+    """Answer a message of one's own that has the tenant's subject as its reply subject."""
     word = nonce()
     own, theirs = f"{scene.caller.tenant}.judge.{word}", f"{scene.owner.tenant}.agents.judge"
     heard = await scene.witness.listen(theirs)
@@ -161,9 +194,13 @@ async def answer_into(scene: Scene) -> Seen:
     await scene.attacker.say(theirs, word)
     await scene.settle(scene.attacker)
     if heard.has_heard(word):
-        return Seen(ALLOWED, evidence=(f"{scene.owner.tenant} heard the answer {word} on {theirs}",))
+        return Seen(
+            ALLOWED, evidence=(f"{scene.owner.tenant} heard the answer {word} on {theirs}",)
+        )
     violated = scene.attacker.violation(theirs)
-    return violated or Seen(SILENT, evidence=(f"the answer on {theirs} was permitted, and nobody heard it",))
+    return violated or Seen(
+        SILENT, evidence=(f"the answer on {theirs} was permitted, and nobody heard it",)
+    )
 
 
 async def read_results(scene: Scene) -> Seen:

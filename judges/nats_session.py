@@ -1,4 +1,4 @@
-"""A connection to the broker through `nats-py`, with all that its library is told kept in order."""
+"""A connection to the broker through `nats-py`, which keeps all that the library is told."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from environment import Credential, Environment
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
+
+from environment import Credential, Environment
 from relay import Relay
 from rows import DENIED, Seen
 
@@ -25,7 +26,9 @@ _CONNECT_S = 5
 #: What the library raises when the broker does not do as it should. It says nothing about walls.
 TROUBLE = (Error, asyncio.TimeoutError, OSError)
 
-_VIOLATION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
+_VIOLATION = re.compile(
+    r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE
+)
 
 
 def nonce() -> str:
@@ -49,8 +52,10 @@ class Ear:
         self.heard = heard
 
     def has_heard(self, word: str) -> bool:
-        """Whether a message with this word in it came, or one that wants its answer sent to a place of this name."""
-        return any(word in f"{message.data!r} {message.subject} {message.reply}" for message in self.heard)
+        """Whether this word came, in a message or in the place that its answer is wanted at."""
+        return any(
+            word in f"{message.data!r} {message.subject} {message.reply}" for message in self.heard
+        )
 
 
 class Session:
@@ -77,14 +82,19 @@ class Session:
                 connect_timeout=_CONNECT_S,
                 error_cb=self._on_error,
             )
-        except Exception as error:  # The library lets TLS's, the system's and its own errors through.
+        except (
+            Exception
+        ) as error:  # The library lets TLS's, the system's and its own errors through.
             self.errors.append(f"{type(error).__name__}: {error}")
             await self.__aexit__(None, None, None)
             raise Refused(relay.callers, self.errors) from error
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if not self.client.is_closed:
             await self.client.close()
@@ -120,15 +130,19 @@ class Session:
         await self.client.publish(subject, text.encode(), reply=reply)
 
     async def settle(self) -> None:
-        """Return when the broker has answered all that was sent, and what it sent before that is kept."""
-        # The library's PING may overtake what is still in its buffer; a second one comes after all of that.
+        """Return when the broker has answered all that was sent, and what came before is kept."""
+        # The library's PING may overtake what is still in its buffer; a second one comes after all
+        # of that.
         for _ in range(2):
             await self.client.flush(timeout=int(ANSWER_S))
         while any(ear.subscription.pending_msgs for ear in self._ears):
             await asyncio.sleep(0)
 
     def violation(self, subject: str) -> Seen | None:
-        """What the broker objected to of this very subject, if it did. Its word is its own record."""
+        """What the broker objected to of this very subject, if it did.
+
+        Its word is its own record.
+        """
         for error in self.errors:
             found = _VIOLATION.search(error)
             if found and found[2] == subject:

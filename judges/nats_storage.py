@@ -1,4 +1,7 @@
-"""What can be tried with a tenant's streams and buckets. The same is tried by strangers and by the tenant itself."""
+"""What can be tried with a tenant's streams and buckets.
+
+The same is tried by strangers and by the tenant itself.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,19 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from environment import Agent
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, KeyValueConfig, StorageType, StreamConfig, StreamSource, StreamState
+from nats.js.api import (
+    ConsumerConfig,
+    KeyValueConfig,
+    StorageType,
+    StreamConfig,
+    StreamSource,
+    StreamState,
+)
 from nats.js.errors import APIError, BucketNotFoundError, NoStreamResponseError
+
+from environment import Agent
 from nats_messages import Scene
 from nats_session import TROUBLE, comes_true, nonce
 from rows import ALLOWED, DENIED, INCONCLUSIVE, SILENT, Row, Seen
@@ -50,8 +61,12 @@ def _config(name: str, **rest: object) -> StreamConfig:
 
 def _shelf(scene: Scene) -> Shelf:
     word = nonce()
-    theirs, ours = (session.client.jetstream(timeout=5) for session in (scene.witness, scene.attacker))
-    return Shelf(scene, f"JUDGE_{word}", f"J{word}", f"{scene.owner.tenant}.notes.{word}", theirs, ours)
+    theirs, ours = (
+        session.client.jetstream(timeout=5) for session in (scene.witness, scene.attacker)
+    )
+    return Shelf(
+        scene, f"JUDGE_{word}", f"J{word}", f"{scene.owner.tenant}.notes.{word}", theirs, ours
+    )
 
 
 async def _fill(shelf: Shelf) -> None:
@@ -85,7 +100,9 @@ async def _read(shelf: Shelf) -> Seen:
 
 
 async def _consume(shelf: Shelf) -> Seen:
-    consumer = await shelf.ours.add_consumer(shelf.name, ConsumerConfig(durable_name="judge", mem_storage=True))
+    consumer = await shelf.ours.add_consumer(
+        shelf.name, ConsumerConfig(durable_name="judge", mem_storage=True)
+    )
     return Seen(ALLOWED, evidence=(f"consumer {consumer.name}",))
 
 
@@ -121,7 +138,10 @@ async def _read_platform_record(shelf: Shelf) -> Seen:
 
 
 def _copying(how: Callable[[Shelf], StreamConfig]) -> Attempt:
-    """Keep a stream that is to hold the owner's messages. It has as long as copies of the caller's own take to fill."""
+    """Keep a stream that is to hold the owner's messages.
+
+    It has as long as copies of the caller's own take to fill.
+    """
 
     async def attempt(shelf: Shelf) -> Seen:
         own, kept = await _own_shelf(shelf), [f"COPY_{shelf.name}"]
@@ -134,7 +154,9 @@ def _copying(how: Callable[[Shelf], StreamConfig]) -> Attempt:
                 await shelf.ours.add_stream(control)
                 kept.append(control.name)
                 if not await comes_true(lambda: _holds(shelf.ours, kept[-1])):
-                    return Seen(INCONCLUSIVE, evidence=(f"not even {control.name} of its own fills",))
+                    return Seen(
+                        INCONCLUSIVE, evidence=(f"not even {control.name} of its own fills",)
+                    )
                 evidence.append(f"{control.name} of its own fills")
                 if await _holds(shelf.ours, kept[0]):
                     return Seen(ALLOWED, evidence=(*evidence, f"{kept[0]} fills"))
@@ -152,7 +174,9 @@ async def _holds(jetstream: JetStreamContext, name: str) -> bool:
 
 async def _own_shelf(shelf: Shelf) -> Shelf:
     word, tenant = nonce(), shelf.scene.caller.tenant
-    own = Shelf(shelf.scene, f"JUDGE_{word}", f"J{word}", f"{tenant}.notes.{word}", shelf.ours, shelf.ours)
+    own = Shelf(
+        shelf.scene, f"JUDGE_{word}", f"J{word}", f"{tenant}.notes.{word}", shelf.ours, shelf.ours
+    )
     await own.ours.add_stream(_config(own.name, subjects=[own.subject]))
     await own.ours.publish(own.subject, b"own")
     return own
@@ -199,11 +223,16 @@ async def _tried(shelf: Shelf, attempt: Attempt) -> Seen:
         return Seen(DENIED, "other-account", (f"{error}",))
     except APIError as error:
         known = error.err_code in _NOT_FOUND
-        return Seen(DENIED if known else INCONCLUSIVE, "not-found" if known else None, (f"{error}",))
+        return Seen(
+            DENIED if known else INCONCLUSIVE, "not-found" if known else None, (f"{error}",)
+        )
 
 
 async def _observed(scene: Scene, attempt: Attempt) -> Seen:
-    """An attempt on a shelf of its own; whatever it was told, a stream that changed was within its reach."""
+    """An attempt on a shelf of its own.
+
+    Whatever it was told, a stream that changed was within its reach.
+    """
     shelf = _shelf(scene)
     try:
         await _fill(shelf)
@@ -214,15 +243,24 @@ async def _observed(scene: Scene, attempt: Attempt) -> Seen:
             return Seen(ALLOWED, evidence=(*seen.evidence, change))
         return seen
     except TROUBLE as error:
-        return Seen(INCONCLUSIVE, evidence=(f"{error!r}", *scene.attacker.errors, *scene.witness.errors))
+        return Seen(
+            INCONCLUSIVE, evidence=(f"{error!r}", *scene.attacker.errors, *scene.witness.errors)
+        )
     finally:
         await _remove(shelf)
 
 
 def attempts(caller: Agent, owner: Agent) -> dict[str, Attempt]:
-    """What a caller tries with an owner's. The platform's record of a tenant is not that tenant's."""
+    """What a caller tries with an owner's.
+
+    The platform's record of a tenant is not that tenant's.
+    """
     own = caller.tenant == owner.tenant
-    return {operation: attempt for operation, attempt in ATTEMPTS.items() if not (own and operation == PLATFORMS)}
+    return {
+        operation: attempt
+        for operation, attempt in ATTEMPTS.items()
+        if not (own and operation == PLATFORMS)
+    }
 
 
 async def rows(scene: Scene) -> list[Row]:
@@ -231,9 +269,6 @@ async def rows(scene: Scene) -> list[Row]:
     for operation, attempt in attempts(scene.caller, scene.owner).items():
         before = await scene.controls()
         seen = await _observed(scene, attempt)
-        await scene.attacker.forget()
-        await scene.witness.forget()
-        who, owner, controls = scene.caller.credential, scene.owner.tenant, before + await scene.controls()
-        evidence = list(seen.evidence)
-        rows.append(Row(who.name, who.flaw, operation, owner, None, seen.outcome, seen.reason, evidence, controls))
+        await scene.forget()
+        rows.append(scene.deed(operation).ended(seen, before + await scene.controls()))
     return rows

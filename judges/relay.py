@@ -1,7 +1,8 @@
 """A relay for the bytes of one client.
 
-The libraries do not say from which port they call, and a service's record of a refusal names it: so each client is given
-a port on loopback, and what is connected from there to the service is known.
+The libraries do not say from which port they call, and a service's record of a refusal names it:
+so each client is given a port on loopback, and what is connected from there to the service is
+known.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ class Relay:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._server.close()
-        # Both ways end with their connections: cancelled tasks of a server are complained about by asyncio.
+        # Both ways end with their connections: cancelled tasks of a server are complained about by
+        # asyncio.
         for writer in self._open:
             writer.close()
         await asyncio.gather(*self._calls)
@@ -50,7 +55,9 @@ class Relay:
             self._calls.add(task)
         self._open.append(writer)
         with contextlib.suppress(OSError):
-            outward_reader, outward = await asyncio.open_connection(self._service.host, self._service.port)
+            outward_reader, outward = await asyncio.open_connection(
+                self._service.host, self._service.port
+            )
             self._open.append(outward)
             host, port = outward.get_extra_info("sockname")[:2]
             self.callers.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from environment import Credential
 
 #: It was done.
 ALLOWED = "allowed"
 #: The other side said no, in its protocol's own words; `reason` says which.
 DENIED = "denied"
-#: The connection was ended before anything was answered. Why, only the service's own record can say.
+#: The connection was ended before anything was answered. Why, only the service's own record can
+#: say.
 TURNED_AWAY = "turned-away"
-#: Nothing came and nothing was said. Never a denial by itself: the controls decide what it is worth.
+#: Nothing came and nothing was said. Never a denial by itself: the controls decide what it is
+#: worth.
 SILENT = "silent"
 #: It cannot be said.
 INCONCLUSIVE = "inconclusive"
@@ -48,10 +53,28 @@ class Row:
     target: str | None
     outcome: str
     reason: str | None
-    evidence: list[str]
-    controls: list[Control] = field(default_factory=list)
+    evidence: tuple[str, ...]
+    controls: list[Control]
     #: From where the service was called.
-    callers: list[str] = field(default_factory=list)
+    callers: list[str]
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What is done, by whom, and to whom."""
+
+    who: Credential | None
+    operation: str
+    owner: str | None = None
+    target: str | None = None
+
+    def ended(self, seen: Seen, controls: list[Control], callers: Sequence[str] = ()) -> Row:
+        """Make it a row."""
+        name, flaw = (self.who.name, self.who.flaw) if self.who else (None, None)
+        how = (seen.outcome, seen.reason, seen.evidence)
+        return Row(
+            name, flaw, self.operation, self.owner, self.target, *how, controls, list(callers)
+        )
 
 
 def print_document(judge: str, rows: list[Row]) -> None:
