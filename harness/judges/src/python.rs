@@ -20,7 +20,7 @@ pub enum PythonError {
         error: io::Error,
     },
     /// The program ran and failed.
-    #[error("`{command}` failed: {output}")]
+    #[error("`{command}` failed: {output}; `cargo xtask doctor` says what is missing")]
     Failed {
         /// The command line.
         command: String,
@@ -104,4 +104,32 @@ async fn run(command: &mut Command) -> Result<(), PythonError> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(3)..].join("; ");
     Err(PythonError::Failed { command: shown, output: last })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_installed_is_pinned_by_version_and_hash() {
+        let text = include_str!("../../../judges/requirements.txt").replace("\\\n", " ");
+        let lines = || text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+        assert!(lines().count() > 4, "{text}");
+        for line in lines() {
+            let mut words = line.split_whitespace();
+            assert!(words.next().is_some_and(|package| package.contains("==")), "{line}");
+            let hashes: Vec<&str> = words.map(|word| word.strip_prefix("--hash=sha256:").unwrap()).collect();
+            assert!(!hashes.is_empty() && hashes.iter().all(|hash| hash.len() == 64), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_package_that_is_not_the_pinned_one_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let requirements = folder.path().join("requirements.txt");
+        std::fs::write(&requirements, "no-package-of-this-name").unwrap();
+        let home = folder.path().join("judges/python");
+        let error = make(&home, &requirements).await.unwrap_err();
+        assert!(!home.exists(), "{error}");
+    }
 }
