@@ -64,7 +64,7 @@ async def _pair(environment: Environment, caller: Agent, owner: Agent) -> list[R
             return await _messages(scene) + await nats_storage.rows(scene)
     except Refused as refused:
         unseen = Seen(INCONCLUSIVE, evidence=(f"not tried: {refused}",))
-        deeds = [*nats_messages.ATTEMPTS, *nats_storage.attempts(caller, owner)]
+        deeds = [*nats_messages.ATTEMPTS, *nats_storage.ATTEMPTS]
         of = (Deed(caller.credential, operation, owner.tenant) for operation in deeds)
         return [deed.ended(unseen, []) for deed in of]
 
@@ -76,6 +76,23 @@ async def _messages(scene: Scene) -> list[Row]:
         seen = await nats_messages.tried(scene, attempt)
         await scene.forget()
         rows.append(scene.deed(operation).ended(seen, before + await scene.controls()))
+    return rows
+
+
+async def of_the_broker(environment: Environment) -> list[Row]:
+    """What tenants could ask of the broker itself."""
+    rows: list[Row] = []
+    for agent in environment.first_agents():
+        for operation, attempt in nats_messages.OF_THE_BROKER.items():
+            deed = Deed(agent.credential, operation)
+            try:
+                async with Session(environment, agent.credential) as session:
+                    scene = Scene(environment, agent, agent, session, session)
+                    before = await scene.controls()
+                    seen = await nats_messages.tried(scene, attempt)
+                    rows.append(deed.ended(seen, before + await scene.controls()))
+            except Refused as refused:
+                rows.append(deed.ended(Seen(INCONCLUSIVE, evidence=(f"{refused}",)), []))
     return rows
 
 
@@ -103,7 +120,9 @@ async def judge(environment: Environment) -> list[Row]:
         *environment.forged,
     ]
     rows = [await connect(environment, credential) for credential in credentials]
-    return rows + await tenants_against_each_other(environment) + await administrator(environment)
+    rows += await of_the_broker(environment)
+    rows += await tenants_against_each_other(environment)
+    return rows + await administrator(environment)
 
 
 def main() -> int:

@@ -203,6 +203,11 @@ async def answer_into(scene: Scene) -> Seen:
     )
 
 
+async def publish_to_inbox(scene: Scene) -> Seen:
+    """Answer in the place of whoever the tenant asks."""
+    return await _publish(scene, f"_INBOX.judge.{nonce()}")
+
+
 async def read_results(scene: Scene) -> Seen:
     """Ask the platform for the tenant's results, as its administrators do."""
     subject, inbox = f"admin.results.{scene.owner.tenant}", f"_INBOX.judge.{nonce()}"
@@ -233,5 +238,33 @@ ATTEMPTS: dict[str, Attempt] = {
     "request-job": request_job,
     "listen-to-inboxes": listen_to_inboxes,
     "answer-into": answer_into,
+    "publish-to-inbox": publish_to_inbox,
     "read-results": read_results,
+}
+
+
+async def listen_to_system(scene: Scene) -> Seen:
+    """Hear the broker's own events."""
+    ear = await scene.attacker.listen("$SYS.>")
+    await scene.settle(scene.attacker)
+    if ear.heard:
+        return Seen(ALLOWED, evidence=(f"heard: {ear.heard[0].subject}",))
+    return scene.attacker.violation("$SYS.>") or Seen(SILENT, evidence=("$SYS.>: nothing came",))
+
+
+async def ask_servers(scene: Scene) -> Seen:
+    """Ask the servers who they are, as an operator does."""
+    subject, inbox = "$SYS.REQ.SERVER.PING", f"_INBOX.judge.{nonce()}"
+    ear = await scene.attacker.listen(inbox)
+    await scene.attacker.say(subject, "", reply=inbox)
+    await scene.settle(scene.attacker)
+    if ear.heard and "503" not in str(ear.heard[0].headers):
+        return Seen(ALLOWED, evidence=(f"{subject} answered: {ear.heard[0].data[:200]!r}",))
+    return scene.attacker.violation(subject) or Seen(SILENT, evidence=(f"{subject}: no answer",))
+
+
+#: What is asked of the broker itself, and concerns nobody else.
+OF_THE_BROKER: dict[str, Attempt] = {
+    "listen-to-system": listen_to_system,
+    "ask-servers": ask_servers,
 }

@@ -145,7 +145,8 @@ class Session:
         """
         for error in self.errors:
             found = _VIOLATION.search(error)
-            if found and found[2] == subject:
+            # The library hands the broker's words on in lower case.
+            if found and found[2].lower() == subject.lower():
                 kind = "publish" if found[1].lower() == "publish" else "subscribe"
                 return Seen(DENIED, f"{kind}-permission", (error,))
         return None

@@ -6,6 +6,7 @@ The same is tried by strangers and by the tenant itself.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -21,7 +22,6 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, BucketNotFoundError, NoStreamResponseError
 
-from environment import Agent
 from nats_messages import Scene
 from nats_session import TROUBLE, comes_true, nonce
 from rows import ALLOWED, DENIED, INCONCLUSIVE, SILENT, Row, Seen
@@ -71,7 +71,7 @@ def _shelf(scene: Scene) -> Shelf:
 
 async def _fill(shelf: Shelf) -> None:
     owner = shelf.scene.owner.tenant
-    await shelf.theirs.add_stream(_config(shelf.name, subjects=[shelf.subject]))
+    await shelf.theirs.add_stream(_config(shelf.name, subjects=[shelf.subject], allow_direct=True))
     for number in range(_NOTES):
         await shelf.theirs.publish(shelf.subject, f"note {number} of {owner}".encode())
     bucket = KeyValueConfig(bucket=shelf.bucket, storage=StorageType.MEMORY, max_bytes=_BYTES_MAX)
@@ -85,10 +85,18 @@ async def _remove(shelf: Shelf) -> None:
             await shelf.theirs.delete_stream(stream)
 
 
+async def _list_names(shelf: Shelf) -> Seen:
+    answer = await shelf.scene.attacker.client.request("$JS.API.STREAM.NAMES", timeout=5)
+    return _found(shelf, json.loads(answer.data).get("streams") or [])
+
+
 async def _list(shelf: Shelf) -> Seen:
-    names = [info.config.name for info in await shelf.ours.streams_info()]
-    found = shelf.name in names
-    return Seen(ALLOWED if found else SILENT, evidence=(f"listed: {names}",))
+    infos = await shelf.ours.streams_info()
+    return _found(shelf, [info.config.name or "" for info in infos])
+
+
+def _found(shelf: Shelf, names: list[str]) -> Seen:
+    return Seen(ALLOWED if shelf.name in names else SILENT, evidence=(f"listed: {names}",))
 
 
 async def _describe(shelf: Shelf) -> Seen:
@@ -99,16 +107,37 @@ async def _read(shelf: Shelf) -> Seen:
     return Seen(ALLOWED, evidence=(f"{(await shelf.ours.get_msg(shelf.name, 1)).data!r}",))
 
 
+async def _read_directly(shelf: Shelf) -> Seen:
+    message = await shelf.ours.get_msg(shelf.name, 1, direct=True)
+    return Seen(ALLOWED, evidence=(f"{message.data!r}",))
+
+
 async def _consume(shelf: Shelf) -> Seen:
-    consumer = await shelf.ours.add_consumer(
-        shelf.name, ConsumerConfig(durable_name="judge", mem_storage=True)
-    )
+    config = ConsumerConfig(durable_name="judge", mem_storage=True)
+    consumer = await shelf.ours.add_consumer(shelf.name, config)
     return Seen(ALLOWED, evidence=(f"consumer {consumer.name}",))
 
 
-async def _get_value(shelf: Shelf) -> Seen:
+async def _read_value(shelf: Shelf) -> Seen:
     bucket = await shelf.ours.key_value(shelf.bucket)
     return Seen(ALLOWED, evidence=(f"{(await bucket.get('colour')).value!r}",))
+
+
+async def _store(shelf: Shelf) -> Seen:
+    return await _said(shelf, shelf.subject)
+
+
+async def _purge_account(shelf: Shelf) -> Seen:
+    # CVE-2025-30215: before 2.11.1 any account could have another's streams purged by this.
+    return await _said(shelf, f"$JS.API.ACCOUNT.PURGE.T_{shelf.scene.owner.tenant}")
+
+
+async def _said(shelf: Shelf, subject: str) -> Seen:
+    """What comes of it shows in the owner's stream."""
+    await shelf.scene.attacker.say(subject, "")
+    await shelf.scene.settle(shelf.scene.attacker)
+    violated = shelf.scene.attacker.violation(subject)
+    return violated or Seen(SILENT, evidence=(f"{subject}: nothing was said of it",))
 
 
 async def _put_value(shelf: Shelf) -> Seen:
@@ -116,7 +145,14 @@ async def _put_value(shelf: Shelf) -> Seen:
     return Seen(ALLOWED, evidence=(f"kept as {kept.seq} of {kept.stream}",))
 
 
-async def _delete_message(shelf: Shelf) -> Seen:
+async def _reconfigure(shelf: Shelf) -> Seen:
+    changed = await shelf.ours.update_stream(
+        _config(shelf.name, subjects=[shelf.subject], max_msgs=1, allow_direct=True)
+    )
+    return Seen(ALLOWED, evidence=(f"{changed.config}",))
+
+
+async def _remove_message(shelf: Shelf) -> Seen:
     return _done(await shelf.ours.delete_msg(shelf.name, 1))
 
 
@@ -128,13 +164,46 @@ async def _delete(shelf: Shelf) -> Seen:
     return _done(await shelf.ours.delete_stream(shelf.name))
 
 
+async def _delete_bucket(shelf: Shelf) -> Seen:
+    return _done(await shelf.ours.delete_key_value(shelf.bucket))
+
+
+async def _read_record(shelf: Shelf) -> Seen:
+    return Seen(ALLOWED, evidence=(f"{(await shelf.ours.stream_info(_record(shelf))).state}",))
+
+
+async def _purge_record(shelf: Shelf) -> Seen:
+    return _done(await shelf.ours.purge_stream(_record(shelf)))
+
+
+def _record(shelf: Shelf) -> str:
+    return f"RESULTS_{shelf.scene.owner.tenant}"
+
+
 def _done(success: bool) -> Seen:
     return Seen(ALLOWED if success else INCONCLUSIVE, evidence=(f"success: {success}",))
 
 
-async def _read_platform_record(shelf: Shelf) -> Seen:
-    name = f"RESULTS_{shelf.scene.owner.tenant}"
-    return Seen(ALLOWED, evidence=(f"{(await shelf.ours.stream_info(name)).state}",))
+async def _capture(shelf: Shelf) -> Seen:
+    """Keep a stream on a subject of the owner's, beside one on a subject of the caller's own."""
+    word, scene = nonce(), shelf.scene
+    theirs, own = f"{scene.owner.tenant}.loose.{word}", f"{scene.caller.tenant}.own.{word}"
+    kept = {f"CAPTURE_{word}": theirs, f"OWN_{word}": own}
+    captured, control = kept
+    try:
+        for name, subject in kept.items():
+            await shelf.ours.add_stream(_config(name, subjects=[subject]))
+        await scene.witness.say(theirs, word)
+        await scene.settle(scene.witness)
+        await scene.attacker.say(own, word)
+        if not await comes_true(lambda: _holds(shelf.ours, control)):
+            return Seen(INCONCLUSIVE, evidence=(f"not even {control} of its own fills",))
+        filled = await _holds(shelf.ours, captured)
+        evidence = (f"{control} of its own fills", f"{captured} fills: {filled}")
+        return Seen(ALLOWED if filled else SILENT, evidence=evidence)
+    finally:
+        for name in kept:
+            await _forget(shelf.ours, name)
 
 
 def _copying(how: Callable[[Shelf], StreamConfig]) -> Attempt:
@@ -196,21 +265,28 @@ def _source(shelf: Shelf) -> StreamConfig:
     return _config(f"COPY_{shelf.name}", sources=[StreamSource(name=shelf.name)])
 
 
-PLATFORMS = "read-platform-record"
-#: By the words of the rows, the destructive ones last.
+#: By the words of the rows.
 ATTEMPTS: dict[str, Attempt] = {
-    "list-streams": _list,
-    "describe-stream": _describe,
+    "list-names": _list_names,
+    "list": _list,
+    "describe": _describe,
     "read-message": _read,
+    "read-direct": _read_directly,
     "consume": _consume,
-    "get-value": _get_value,
+    "read-value": _read_value,
+    "store": _store,
     "put-value": _put_value,
+    "capture": _capture,
     "mirror": _copying(_mirror),
     "source": _copying(_source),
-    PLATFORMS: _read_platform_record,
-    "delete-message": _delete_message,
-    "purge-stream": _purge,
-    "delete-stream": _delete,
+    "reconfigure": _reconfigure,
+    "remove-message": _remove_message,
+    "purge": _purge,
+    "delete": _delete,
+    "delete-bucket": _delete_bucket,
+    "purge-account": _purge_account,
+    "read-record": _read_record,
+    "purge-record": _purge_record,
 }
 
 
@@ -250,23 +326,10 @@ async def _observed(scene: Scene, attempt: Attempt) -> Seen:
         await _remove(shelf)
 
 
-def attempts(caller: Agent, owner: Agent) -> dict[str, Attempt]:
-    """What a caller tries with an owner's.
-
-    The platform's record of a tenant is not that tenant's.
-    """
-    own = caller.tenant == owner.tenant
-    return {
-        operation: attempt
-        for operation, attempt in ATTEMPTS.items()
-        if not (own and operation == PLATFORMS)
-    }
-
-
 async def rows(scene: Scene) -> list[Row]:
     """Every attempt, each between controls."""
     rows: list[Row] = []
-    for operation, attempt in attempts(scene.caller, scene.owner).items():
+    for operation, attempt in ATTEMPTS.items():
         before = await scene.controls()
         seen = await _observed(scene, attempt)
         await scene.forget()

@@ -1,159 +1,127 @@
 //! The attempts of the judges in the words of the access model.
 
+use std::fmt;
+
 use bulkhead_identity::{AuthorityName, PeerName};
 use bulkhead_plan::access::{
-    Attempt, CallTarget, CertificateFlaw, DenialReason, Expectation, MessageOperation, Method, Model,
-    Operation, RequestAuthority, StorageOperation, TenantMetadata, Who,
+    Attempt, BrokerOperation, CallTarget, CertificateFlaw, DenialReason, Expectation, MessageOperation,
+    Method, Model, Operation, RequestAuthority, StorageOperation, TenantMetadata, Who,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::rows::Cell;
 
-macro_rules! deeds {
-    ($($(#[$doc:meta])+ $deed:ident = $word:literal,)+) => {
-        /// What a judge does.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum Deed {
-            $($(#[$doc])+ #[serde(rename = $word)] $deed,)+
-        }
-
-        impl Deed {
-            /// The word for it in the rows.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self {
-                    $(Self::$deed => $word,)+
-                }
-            }
-        }
-    };
-}
-
-deeds! {
+/// What a judge does. Its word in the rows is the access model's own code for it, where that has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Deed {
     /// Connects to the broker.
-    Connect = "connect",
-    /// Speaks as one of the tenant's agents.
-    Publish = "publish",
-    /// Speaks to the tenant as the platform.
-    PublishAsPoller = "publish-as-poller",
-    /// Hears its agents.
-    Subscribe = "subscribe",
-    /// Hears everybody's agents, its among them.
-    SubscribeAnyTenant = "subscribe-any-tenant",
-    /// Hears everything.
-    SubscribeEverything = "subscribe-everything",
-    /// Takes a share of its messages.
-    JoinQueue = "join-queue",
-    /// Gives its agent a job.
-    RequestJob = "request-job",
-    /// Overhears the answers that it gets.
-    ListenToInboxes = "listen-to-inboxes",
-    /// Answers a message of its own on the tenant's subject.
-    AnswerInto = "answer-into",
-    /// Asks the platform for the tenant's results.
-    ReadResults = "read-results",
-    /// Looks for its stream in a list.
-    ListStreams = "list-streams",
-    /// Asks for its stream's state.
-    DescribeStream = "describe-stream",
-    /// Reads a message of its stream.
-    ReadMessage = "read-message",
-    /// Reads its stream by a consumer.
-    Consume = "consume",
-    /// Reads its bucket.
-    GetValue = "get-value",
-    /// Puts into its bucket.
-    PutValue = "put-value",
-    /// Keeps a stream that mirrors its stream.
-    Mirror = "mirror",
-    /// Keeps a stream that has its stream as a source.
-    Source = "source",
-    /// Asks for the stream in which the platform keeps its results.
-    ReadPlatformRecord = "read-platform-record",
-    /// Deletes a message of its stream.
-    DeleteMessage = "delete-message",
-    /// Purges its stream.
-    PurgeStream = "purge-stream",
-    /// Deletes its stream.
-    DeleteStream = "delete-stream",
-    /// Asks an agent for its health.
-    HealthCheck = "health-check",
+    Connect,
+    /// Does something with a tenant's messages.
+    Message(MessageOperation),
+    /// Does something with what a tenant keeps.
+    Storage(StorageOperation),
+    /// Asks something of the broker itself.
+    Broker(BrokerOperation),
+    /// Asks the platform for a tenant's results.
+    ReadResults,
+    /// Calls an agent.
+    Call(Method),
     /// Asks an agent to be told of its health.
-    HealthWatch = "health-watch",
-    /// Asks an agent for its status.
-    GetStatus = "get-status",
+    WatchHealth,
     /// Asks an agent which services it has.
-    Reflection = "reflection",
+    Reflect,
 }
+
+/// A word that no deed has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no judge does '{0}'")]
+pub struct UnknownDeed(String);
 
 impl Deed {
     /// What is tried with a tenant's messages.
-    pub const MESSAGES: [Self; 10] = [
-        Self::Publish,
-        Self::PublishAsPoller,
-        Self::Subscribe,
-        Self::SubscribeAnyTenant,
-        Self::SubscribeEverything,
-        Self::JoinQueue,
-        Self::RequestJob,
-        Self::ListenToInboxes,
-        Self::AnswerInto,
+    pub const MESSAGES: [Self; 11] = [
+        Self::Message(MessageOperation::Publish),
+        Self::Message(MessageOperation::PublishAsPoller),
+        Self::Message(MessageOperation::Subscribe),
+        Self::Message(MessageOperation::SubscribeAnyTenant),
+        Self::Message(MessageOperation::SubscribeEverything),
+        Self::Message(MessageOperation::JoinQueue),
+        Self::Message(MessageOperation::RequestJob),
+        Self::Message(MessageOperation::ListenToInboxes),
+        Self::Message(MessageOperation::AnswerInto),
+        Self::Message(MessageOperation::PublishToInbox),
         Self::ReadResults,
     ];
     /// What is tried with its streams and buckets.
-    pub const STORAGE: [Self; 12] = [
-        Self::ListStreams,
-        Self::DescribeStream,
-        Self::ReadMessage,
-        Self::Consume,
-        Self::GetValue,
-        Self::PutValue,
-        Self::Mirror,
-        Self::Source,
-        Self::ReadPlatformRecord,
-        Self::DeleteMessage,
-        Self::PurgeStream,
-        Self::DeleteStream,
+    pub const STORAGE: [Self; 20] = [
+        Self::Storage(StorageOperation::ListNames),
+        Self::Storage(StorageOperation::List),
+        Self::Storage(StorageOperation::Describe),
+        Self::Storage(StorageOperation::ReadMessage),
+        Self::Storage(StorageOperation::ReadDirect),
+        Self::Storage(StorageOperation::Consume),
+        Self::Storage(StorageOperation::ReadValue),
+        Self::Storage(StorageOperation::Store),
+        Self::Storage(StorageOperation::PutValue),
+        Self::Storage(StorageOperation::Capture),
+        Self::Storage(StorageOperation::Mirror),
+        Self::Storage(StorageOperation::Source),
+        Self::Storage(StorageOperation::Reconfigure),
+        Self::Storage(StorageOperation::RemoveMessage),
+        Self::Storage(StorageOperation::Purge),
+        Self::Storage(StorageOperation::Delete),
+        Self::Storage(StorageOperation::DeleteBucket),
+        Self::Storage(StorageOperation::PurgeAccount),
+        Self::Storage(StorageOperation::ReadRecord),
+        Self::Storage(StorageOperation::PurgeRecord),
     ];
+    /// What is asked of the broker itself.
+    pub const OF_THE_BROKER: [Self; 2] =
+        [Self::Broker(BrokerOperation::ListenToSystem), Self::Broker(BrokerOperation::AskServers)];
     /// What is called.
-    pub const CALLS: [Self; 4] = [Self::HealthCheck, Self::HealthWatch, Self::GetStatus, Self::Reflection];
+    pub const CALLS: [Self; 4] =
+        [Self::Call(Method::Health), Self::WatchHealth, Self::Call(Method::GetStatus), Self::Reflect];
 
-    fn message(self) -> Option<MessageOperation> {
-        Some(match self {
-            Self::Publish => MessageOperation::Publish,
-            Self::PublishAsPoller => MessageOperation::PublishAsPoller,
-            Self::Subscribe => MessageOperation::Subscribe,
-            Self::SubscribeAnyTenant => MessageOperation::SubscribeAnyTenant,
-            Self::SubscribeEverything => MessageOperation::SubscribeEverything,
-            Self::JoinQueue => MessageOperation::JoinQueue,
-            Self::RequestJob => MessageOperation::RequestJob,
-            Self::ListenToInboxes => MessageOperation::ListenToInboxes,
-            Self::AnswerInto => MessageOperation::AnswerInto,
-            _ => return None,
-        })
-    }
-
-    fn storage(self) -> Option<StorageOperation> {
-        Some(match self {
-            Self::ListStreams => StorageOperation::List,
-            Self::DescribeStream
-            | Self::ReadMessage
-            | Self::Consume
-            | Self::GetValue
-            | Self::ReadPlatformRecord => StorageOperation::Read,
-            Self::PutValue => StorageOperation::Write,
-            Self::Mirror | Self::Source => StorageOperation::Mirror,
-            Self::DeleteMessage | Self::PurgeStream | Self::DeleteStream => StorageOperation::Destroy,
-            _ => return None,
-        })
-    }
-
-    fn method(self) -> Option<Method> {
+    /// The word for it in the rows.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
-            Self::HealthCheck | Self::HealthWatch | Self::Reflection => Some(Method::Health),
-            Self::GetStatus => Some(Method::AgentService),
-            _ => None,
+            Self::Connect => "connect",
+            Self::Message(operation) => operation.code(),
+            Self::Storage(operation) => operation.code(),
+            Self::Broker(operation) => operation.code(),
+            Self::ReadResults => "read-results",
+            Self::Call(method) => method.code(),
+            Self::WatchHealth => "watch-health",
+            Self::Reflect => "reflection",
         }
+    }
+
+    /// Every deed that a judge does.
+    fn all() -> impl Iterator<Item = Self> {
+        let tried = Self::MESSAGES.into_iter().chain(Self::STORAGE).chain(Self::OF_THE_BROKER);
+        [Self::Connect].into_iter().chain(tried).chain(Self::CALLS)
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())
+    }
+}
+
+impl TryFrom<String> for Deed {
+    type Error = UnknownDeed;
+
+    fn try_from(word: String) -> Result<Self, UnknownDeed> {
+        Self::all().find(|deed| deed.word() == word).ok_or(UnknownDeed(word))
+    }
+}
+
+impl From<Deed> for String {
+    fn from(deed: Deed) -> Self {
+        deed.word().to_owned()
     }
 }
 
@@ -164,7 +132,7 @@ impl Cell {
         let attempt = Attempt { who: self.who_of_model()?, operation: self.operation_of_model()? };
         let expected = model.expected(&attempt);
         // Nobody offers it, to nobody: whoever is let in by the door is refused by the grants.
-        let nobody = self.operation == Deed::Reflection && expected == Expectation::Allowed;
+        let nobody = self.operation == Deed::Reflect && expected == Expectation::Allowed;
         Some(if nobody { Expectation::Denied(vec![DenialReason::NotGranted]) } else { expected })
     }
 
@@ -178,19 +146,19 @@ impl Cell {
     }
 
     fn operation_of_model(&self) -> Option<Operation> {
-        if self.operation == Deed::Connect {
-            return Some(Operation::Connect);
+        match self.operation {
+            Deed::Connect => Some(Operation::Connect),
+            Deed::Broker(operation) => Some(Operation::Broker { operation }),
+            Deed::Message(operation) => Some(Operation::Message { operation, owner: self.owner.clone()? }),
+            Deed::Storage(operation) => Some(Operation::Storage { operation, owner: self.owner.clone()? }),
+            Deed::ReadResults => Some(Operation::ReadResults { tenant: self.owner.clone()? }),
+            Deed::Call(method) => self.call(method),
+            // Their door is the health's.
+            Deed::WatchHealth | Deed::Reflect => self.call(Method::Health),
         }
-        let owner = self.owner.clone()?;
-        if let Some(operation) = self.operation.message() {
-            return Some(Operation::Message { operation, owner });
-        }
-        if let Some(operation) = self.operation.storage() {
-            return Some(Operation::Storage { operation, owner });
-        }
-        let Some(method) = self.operation.method() else {
-            return Some(Operation::ReadResults { tenant: owner });
-        };
+    }
+
+    fn call(&self, method: Method) -> Option<Operation> {
         let Some(PeerName::Tenant(agent)) = &self.target else { return None };
         Some(Operation::Call {
             target: CallTarget::Agent { tenant: agent.tenant.clone(), agent: agent.agent_id() },
@@ -211,5 +179,18 @@ fn flaw_of_model(word: &str) -> Option<CertificateFlaw> {
             let slug = word.strip_prefix("issued-by-")?.parse().ok()?;
             Some(CertificateFlaw::IssuedBy(AuthorityName::Tenant(slug)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_is_one_deed_s() {
+        for deed in Deed::all() {
+            assert_eq!(Deed::try_from(deed.word().to_owned()), Ok(deed));
+        }
+        assert!(Deed::try_from("pray".to_owned()).is_err());
     }
 }

@@ -21,19 +21,17 @@ pub(crate) fn at_the_broker(record: &EnvironmentRecord, forged: &[(PeerName, Str
         let target = Some(record.platform.nats.name.clone());
         cells.insert(Cell { who, flaw, operation: Deed::Connect, owner: None, target });
     }
-    for (owner, _) in &agents {
-        let mut tried = |who: &PeerName, operation| {
-            let (who, flaw) = honest(who);
-            cells.insert(Cell { who, flaw, operation, owner: Some(owner.clone()), target: None });
-        };
-        tried(admin, Deed::ReadResults);
-        for (tenant, who) in &agents {
-            // The platform's record of a tenant is not that tenant's: of its owner the model knows no such attempt.
-            let of_storage =
-                Deed::STORAGE.iter().filter(|deed| tenant != owner || **deed != Deed::ReadPlatformRecord);
-            Deed::MESSAGES.iter().chain(of_storage).for_each(|deed| tried(who, *deed));
+    let mut tried = |who: &PeerName, operation, owner: Option<&TenantSlug>| {
+        let (who, flaw) = honest(who);
+        cells.insert(Cell { who, flaw, operation, owner: owner.cloned(), target: None });
+    };
+    for (_, who) in &agents {
+        Deed::OF_THE_BROKER.into_iter().for_each(|deed| tried(who, deed, None));
+        for (owner, _) in &agents {
+            Deed::MESSAGES.into_iter().chain(Deed::STORAGE).for_each(|deed| tried(who, deed, Some(owner)));
         }
     }
+    agents.iter().for_each(|(owner, _)| tried(admin, Deed::ReadResults, Some(owner)));
     cells
 }
 

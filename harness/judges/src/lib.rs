@@ -13,12 +13,12 @@ mod python;
 mod rows;
 mod verdict;
 
-pub use deed::Deed;
+pub use deed::{Deed, UnknownDeed};
 pub use forged::{Forged, ForgedError};
 pub use judge::{Judge, JudgeError};
 pub use python::{Python, PythonError};
 pub use rows::{Cell, Control, Document, Row, Sight};
-pub use verdict::{Finding, Judged, Verdict};
+pub use verdict::{Judged, Verdict};
 
 /// Whether this run is a CI machine's (`CI=true`): then whatever is missing is a failure, and nothing is skipped.
 #[must_use]

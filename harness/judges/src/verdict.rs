@@ -7,25 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use bulkhead_plan::access::{DenialReason, Expectation, Model, Outcome};
-use bulkhead_runtime::exit_code;
+use bulkhead_plan::access::{Conclusion, DenialReason, Model, Outcome};
 use serde::Serialize;
 
 use crate::rows::{Cell, Row, Sight};
-
-/// What one row means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Finding {
-    /// It ended as the access model expects.
-    AsExpected,
-    /// An access was possible that must not be.
-    Violated,
-    /// A valid access was denied.
-    Broken,
-    /// It cannot be said.
-    NotJudged,
-}
 
 /// One row, judged.
 #[derive(Debug, Clone, Serialize)]
@@ -37,8 +22,8 @@ pub struct Judged {
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// What that means.
-    pub finding: Finding,
+    /// What the two make of each other.
+    pub conclusion: Conclusion,
     /// Everything that says so.
     pub evidence: Vec<String>,
 }
@@ -59,15 +44,11 @@ impl Judged {
     #[must_use]
     pub fn of(model: &Model, cell: Cell, outcome: Outcome, evidence: Vec<String>) -> Self {
         let expected = cell.expected(model);
-        let finding = match (&expected, &outcome) {
-            (Some(expected), outcome) if expected.is_met_by(outcome) => Finding::AsExpected,
-            (Some(Expectation::Denied(_) | Expectation::Unreachable), Outcome::Allowed) => Finding::Violated,
-            (Some(Expectation::Allowed), Outcome::Denied(_)) => Finding::Broken,
-            _ => Finding::NotJudged,
+        let (conclusion, expected) = match &expected {
+            Some(expected) => (Conclusion::of(expected, &outcome), expected.to_string()),
+            None => (Conclusion::Inconclusive, "the model has no words for it".to_owned()),
         };
-        let expected =
-            expected.map_or_else(|| "the model has no words for it".to_owned(), |expected| words(&expected));
-        Self { cell, expected, outcome, finding, evidence }
+        Self { cell, expected, outcome, conclusion, evidence }
     }
 }
 
@@ -83,33 +64,29 @@ impl Verdict {
         Self { judge, rows, holes }
     }
 
-    /// How many rows there are of a kind.
+    /// How many rows there are of a kind; a hole is one that could not be judged.
     #[must_use]
-    pub fn count(&self, finding: Finding) -> usize {
-        self.rows.iter().filter(|row| row.finding == finding).count()
+    pub fn count(&self, conclusion: Conclusion) -> usize {
+        let rows = self.rows.iter().filter(|row| row.conclusion == conclusion).count();
+        if conclusion == Conclusion::Inconclusive { rows + self.holes.len() } else { rows }
     }
 
-    /// The exit code that says it: a violation weighs more than what could not be judged.
+    /// The worst that there is in it; nothing at all when it is empty.
     #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        if self.count(Finding::Violated) + self.count(Finding::Broken) > 0 {
-            exit_code::ISOLATION_VIOLATED
-        } else if self.count(Finding::NotJudged) + self.holes.len() > 0 || self.rows.is_empty() {
-            exit_code::NOT_JUDGED
-        } else {
-            exit_code::WELL
-        }
+    pub fn worst(&self) -> Option<Conclusion> {
+        let holes = self.holes.iter().map(|_| Conclusion::Inconclusive);
+        self.rows.iter().map(|row| row.conclusion).chain(holes).max()
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for row in self.rows.iter().filter(|row| row.finding != Finding::AsExpected) {
-            let word = match row.finding {
-                Finding::AsExpected => "Passed",
-                Finding::Violated => "VIOLATED",
-                Finding::Broken => "BROKEN",
-                Finding::NotJudged => "Not judged",
+        for row in self.rows.iter().filter(|row| row.conclusion != Conclusion::Passed) {
+            let word = match row.conclusion {
+                Conclusion::Passed => "Passed",
+                Conclusion::Violated => "VIOLATED",
+                Conclusion::Broken => "BROKEN",
+                Conclusion::Inconclusive => "Not judged",
             };
             writeln!(formatter, "{word:>12} {}: {}; expected: {}", row.cell, row.outcome, row.expected)?;
             row.evidence.iter().try_for_each(|line| writeln!(formatter, "{:>12} {line}", ""))?;
@@ -120,23 +97,11 @@ impl fmt::Display for Verdict {
             "{:>12} {}: {} as expected, {} violated, {} broken, {} not judged",
             "Judge",
             self.judge,
-            self.count(Finding::AsExpected),
-            self.count(Finding::Violated),
-            self.count(Finding::Broken),
-            self.count(Finding::NotJudged) + self.holes.len(),
+            self.count(Conclusion::Passed),
+            self.count(Conclusion::Violated),
+            self.count(Conclusion::Broken),
+            self.count(Conclusion::Inconclusive),
         )
-    }
-}
-
-fn words(expected: &Expectation) -> String {
-    match expected {
-        Expectation::Allowed => "allowed".to_owned(),
-        Expectation::Denied(reasons) => {
-            let reasons: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
-            format!("denied: {}", reasons.join(" or "))
-        }
-        Expectation::Unreachable => "unreachable".to_owned(),
-        Expectation::Unspecified(why) => format!("unspecified: {why}"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use bulkhead_judges::{Judge, Python};
 use bulkhead_plan::EnvironmentSpec;
+use bulkhead_plan::access::Conclusion;
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_runtime::console;
 use bulkhead_runtime::starter::{Lifetime, Starter};
@@ -79,7 +80,7 @@ async fn judge(
                 if !arguments.json {
                     say::text(&verdict);
                 }
-                codes.push(verdict.exit_code());
+                codes.push(Conclusion::exit_code(verdict.worst()));
                 verdicts.push(verdict);
             }
             Err(error) => {
