@@ -6,6 +6,7 @@ mod summary;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use bulkhead_judges::Python;
 use bulkhead_runtime::build;
 use bulkhead_runtime::nats_binary::NatsBinary;
 use tokio_util::sync::CancellationToken;
@@ -15,8 +16,14 @@ use crate::exit::{OrExit as _, Outcome};
 use crate::{child, platform, say, signals, tools};
 use summary::{Ending, Line, exit_code};
 
-const PARTS: [TestPart; 5] =
-    [TestPart::Cargo, TestPart::Process, TestPart::Docker, TestPart::Flat, TestPart::Compose];
+const PARTS: [TestPart; 6] = [
+    TestPart::Cargo,
+    TestPart::Process,
+    TestPart::Docker,
+    TestPart::Flat,
+    TestPart::Compose,
+    TestPart::Judges,
+];
 
 /// The tests of builds that can make mistakes. In the whole workspace as before, so that cargo finds every foreign
 /// dependency as it is; and those tests alone, so that no shipped program is built with the mistakes in it.
@@ -54,6 +61,7 @@ pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
                 lines.push(run.timed("scenarios on a flat container network", part).await);
             }
             TestPart::Compose => lines.extend(compose::parts(&run).await),
+            TestPart::Judges => lines.push(run.timed("judges of others' making", run.judges()).await),
         }
     }
     say::line("\n== summary");
@@ -109,6 +117,19 @@ impl Run {
         let ending = self.command(command).await;
         forget_after_pass(&ending, &name);
         ending
+    }
+
+    /// What the judges are made with is looked for first: without it they have seen nothing, which is no verdict.
+    async fn judges(&self) -> Ending {
+        match Python::obtain(&tools::checkout(), &tools::target_directory()).await {
+            Ok(_) => {
+                let mut command = tools::this_program();
+                command.arg("judges");
+                self.command(command).await
+            }
+            Err(error) if bulkhead_judges::on_ci() => Ending::unjudged(error.to_string()),
+            Err(error) => Ending::Skipped(error.to_string()),
+        }
     }
 
     async fn on_engine(&self, label: &str, further: &[&str]) -> Ending {
