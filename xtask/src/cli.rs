@@ -269,6 +269,9 @@ pub(crate) struct ProveArguments {
 pub(crate) struct E2eArguments {
     #[command(flatten)]
     pub(crate) judged: JudgedArguments,
+    /// Other features than the project's own
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) features: Option<PathBuf>,
     /// Only scenarios whose feature, rule or name contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,

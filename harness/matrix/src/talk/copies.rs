@@ -3,31 +3,87 @@
 
 use std::time::Duration;
 
-use bulkhead_plan::access::{DenialReason, Outcome};
+use bulkhead_identity::TenantSlug;
+use bulkhead_plan::access::{DenialReason, Operation, Outcome, StorageOperation};
+use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::nats::Headers;
 use bulkhead_probe::{Nonce, Sight};
-use bulkhead_runtime::probe::verdict::{Judged, judge_operation};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::sync::MutexGuard;
 use tokio::time::{Instant, sleep};
 
+use super::Stage;
 use super::owner::{NOTES, configuration, must};
 use super::storage::Visit;
+use super::talker::Desk;
 
 /// How long a copying stream may take to hold its first message.
 const COPY_DEADLINE: Duration = Duration::from_secs(5);
 /// Between two looks at it.
 const POLL: Duration = Duration::from_millis(5);
 
-impl Visit<'_> {
-    /// Whoever keeps copies does so alone in its tenant's account.
-    async fn alone(&self) -> Option<MutexGuard<'_, ()>> {
-        match self.talker.name.tenant().and_then(|tenant| self.stage.copying.get(tenant)) {
-            Some(lock) => Some(lock.lock().await),
-            None => None,
-        }
-    }
+/// Whether an operation is one of these.
+pub(super) fn is_one(operation: StorageOperation) -> bool {
+    use StorageOperation::{Capture, DeliverInto, Mirror, PullInto, Republish, Source};
+    matches!(operation, Capture | Mirror | Source | Republish | DeliverInto | PullInto)
+}
 
+/// Attempts them on one connection. They leave alone what the owner keeps, and so need not wait for anybody but those who
+/// keep copies in the same account.
+pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug, cells: &[&Cell]) {
+    if cells.is_empty() {
+        return;
+    }
+    let ready = async { Ok::<_, String>((stage.owner(tenant)?.clone(), desk.talker(stage).await?)) };
+    let (owner, talker) = match ready.await {
+        Ok(ready) => ready,
+        Err(why) => return cells.iter().for_each(|cell| stage.site.file_unjudged(cell, why.clone())),
+    };
+    let visit = Visit { stage, desk, owner: &owner, talker: &talker };
+    let _alone = match desk.name.tenant().and_then(|tenant| stage.copying.get(tenant)) {
+        Some(lock) => Some(lock.lock().await),
+        None => None,
+    };
+    let before = works(&visit).await;
+    // A mirror and a source take a while to be set up, and that is all they take.
+    let (slow, quick): (Vec<&Cell>, Vec<&Cell>) = cells.iter().partition(|cell| {
+        matches!(&cell.operation, Operation::Storage { operation, .. }
+            if matches!(operation, StorageOperation::Mirror | StorageOperation::Source))
+    });
+    let mut found = join_all(slow.into_iter().map(async |cell| (cell, one(&visit, cell).await))).await;
+    for cell in quick {
+        found.push((cell, one(&visit, cell).await));
+    }
+    let after = works(&visit).await;
+    for (cell, judged) in found {
+        stage.site.file(cell, between(before.clone(), judged, after.clone()));
+    }
+}
+
+async fn works(visit: &Visit<'_>) -> Result<String, String> {
+    let works = visit.talker.works(visit.stage).await?;
+    visit.owner.has_heard("").await?;
+    Ok(format!("{works}; {} hears itself", visit.owner.tenant))
+}
+
+async fn one(visit: &Visit<'_>, cell: &Cell) -> Judged {
+    let Operation::Storage { operation, .. } = &cell.operation else {
+        return Judged::inconclusive("it is no copy");
+    };
+    let judged = match operation {
+        StorageOperation::Capture => capture(visit).await,
+        StorageOperation::Mirror => copy(visit, |origin| json!({ "mirror": origin })).await,
+        StorageOperation::Source => copy(visit, |origin| json!({ "sources": [origin] })).await,
+        StorageOperation::Republish => republish(visit).await,
+        StorageOperation::DeliverInto => deliver_into(visit).await,
+        StorageOperation::PullInto => pull_into(visit).await,
+        _ => Err("it is no copy".to_owned()),
+    };
+    judged.unwrap_or_else(Judged::inconclusive)
+}
+
+impl Visit<'_> {
     /// Creates a stream of the talker's; its refusal is an outcome.
     async fn create(&self, name: &str, rest: &Value) -> Result<String, Judged> {
         let subject = format!("$JS.API.STREAM.CREATE.{name}");
@@ -70,8 +126,7 @@ fn held(count: u64) -> Outcome {
 }
 
 /// A stream on a subject of the owner's, which then says something there and hears it itself.
-pub(super) async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
-    let _alone = visit.alone().await;
+async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
     let (name, nonce) = (format!("COPY_{}", Nonce::fresh()), Nonce::fresh());
     let subject = format!("{}.agents.results.cap-{nonce}", visit.owner.tenant);
     let created = match visit.create(&name, &json!({ "subjects": [subject] })).await {
@@ -87,16 +142,15 @@ pub(super) async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
 }
 
 /// A stream that mirrors or sources the owner's; in the same moment another copies one of the talker's own, and fills.
-pub(super) async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged, String> {
-    let _alone = visit.alone().await;
+async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged, String> {
     let (name, control) = (format!("COPY_{}", Nonce::fresh()), format!("COPY_{}", Nonce::fresh()));
-    let created = match visit.create(&name, &from(json!({ "name": visit.owner.notes() }))).await {
+    let created = match visit.create(&name, &from(json!({ "name": visit.owner.origin() }))).await {
         Ok(created) => created,
         Err(judged) => return Ok(judged),
     };
     let filled = async {
         let own = visit.desk.own(visit.stage).ok_or("it keeps nothing of its own to copy")?;
-        let origin = from(json!({ "name": own.namesake() }));
+        let origin = from(json!({ "name": own.origin() }));
         let made = visit.create(&control, &origin).await;
         made.map_err(|judged| format!("it cannot even copy its own: {:?}", judged.evidence))?;
         let filled = visit.fills(&control, 1).await;
@@ -122,8 +176,7 @@ pub(super) async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Re
 }
 
 /// A stream that republishes what it keeps on a subject of the owner's.
-pub(super) async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
-    let _alone = visit.alone().await;
+async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
     let (name, nonce) = (format!("COPY_{}", Nonce::fresh()), Nonce::fresh());
     let origin = match visit.talker.name.tenant() {
         Some(tenant) => format!("{tenant}.rep.{nonce}"),
@@ -146,7 +199,7 @@ pub(super) async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
 }
 
 /// A consumer that pushes the talker's own notes to a subject of the owner's.
-pub(super) async fn deliver_into(visit: &Visit<'_>) -> Result<Judged, String> {
+async fn deliver_into(visit: &Visit<'_>) -> Result<Judged, String> {
     let target = format!("{}.agents.results.dlv-{}", visit.owner.tenant, Nonce::fresh());
     let config = json!({ "deliver_subject": target, "ack_policy": "none", "deliver_policy": "all",
                          "mem_storage": true, "inactive_threshold": 1_000_000_000_u64 });
@@ -158,7 +211,7 @@ pub(super) async fn deliver_into(visit: &Visit<'_>) -> Result<Judged, String> {
 }
 
 /// A consumer of the talker's own notes, asked to send the next one to a subject of the owner's.
-pub(super) async fn pull_into(visit: &Visit<'_>) -> Result<Judged, String> {
+async fn pull_into(visit: &Visit<'_>) -> Result<Judged, String> {
     let target = format!("{}.agents.results.pull-{}", visit.owner.tenant, Nonce::fresh());
     let config = json!({ "ack_policy": "none", "deliver_policy": "all", "mem_storage": true,
                          "inactive_threshold": 1_000_000_000_u64 });
@@ -183,8 +236,8 @@ async fn own_consumer(visit: &Visit<'_>, config: Value) -> Result<Result<OwnCons
     // Whoever keeps nothing asks for a consumer of the owner's: it may ask for none at all.
     let own = visit.desk.own(visit.stage);
     let (stream, mark) = match own {
-        Some(own) => (own.namesake(), own.mark()),
-        None => (visit.owner.namesake(), visit.owner.mark()),
+        Some(own) => (own.origin(), own.mark()),
+        None => (visit.owner.origin(), visit.owner.mark()),
     };
     let subject = format!("$JS.API.CONSUMER.CREATE.{stream}");
     let made = visit.api(&subject, &json!({ "stream_name": stream, "config": config })).await;

@@ -91,20 +91,36 @@ async fn talk(stage: &Stage<'_>, who: &Who, from: &Vantage, cells: &[&Cell]) {
             return;
         }
     };
-    for (tenant, cells) in by_owner {
-        let (messages, storage): (Vec<&Cell>, Vec<&Cell>) =
-            cells.into_iter().partition(|cell| matches!(cell.operation, Operation::Message { .. }));
-        messages::attempt(stage, &desk, tenant, &messages).await;
-        storage::attempt(stage, &desk, tenant, &storage).await;
-    }
     let (platform, broker): (Vec<&Cell>, Vec<&Cell>) = others.into_iter().partition(|cell| {
         matches!(
             cell.operation,
             Operation::ReadResults { .. } | Operation::FileReport { .. } | Operation::FilePolled { .. }
         )
     });
-    broker::attempt(stage, &desk, &broker).await;
-    platform::attempt(stage, &desk, &platform).await;
+    let with_owners = async {
+        for (tenant, cells) in &by_owner {
+            let (messages, storage): (Vec<&Cell>, Vec<&Cell>) =
+                cells.iter().partition(|cell| matches!(cell.operation, Operation::Message { .. }));
+            messages::attempt(stage, &desk, tenant, &messages).await;
+            let kept: Vec<&Cell> = storage.into_iter().filter(|cell| !is_copy(cell)).collect();
+            storage::attempt(stage, &desk, tenant, &kept).await;
+        }
+    };
+    let copying = async {
+        for (tenant, cells) in &by_owner {
+            let copies: Vec<&Cell> = cells.iter().copied().filter(|cell| is_copy(cell)).collect();
+            copies::attempt(stage, &desk, tenant, &copies).await;
+        }
+    };
+    let others = async {
+        broker::attempt(stage, &desk, &broker).await;
+        platform::attempt(stage, &desk, &platform).await;
+    };
+    tokio::join!(with_owners, copying, others);
+}
+
+fn is_copy(cell: &Cell) -> bool {
+    matches!(&cell.operation, Operation::Storage { operation, .. } if copies::is_one(*operation))
 }
 
 fn uses_up(operation: &Operation) -> bool {

@@ -50,8 +50,22 @@ impl Owner {
             run: run.clone(),
             kept: Mutex::default(),
         };
+        owner.keep_origin().await?;
         owner.keep().await?;
         Ok(owner)
+    }
+
+    async fn keep_origin(&self) -> Result<(), String> {
+        self.create(&self.origin(), &json!({ "subjects": [self.origin_subject()] })).await?;
+        for _ in 0..NOTES {
+            self.store(&self.origin_subject()).await?;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, name: &str, rest: &Value) -> Result<(), String> {
+        let made = self.api(&format!("$JS.API.STREAM.CREATE.{name}"), &configuration(name, rest)).await;
+        must(&made, || format!("{} cannot keep {name}", self.tenant))
     }
 
     /// The stream with its notes.
@@ -98,6 +112,15 @@ impl Owner {
         format!("SAME_{}", self.run)
     }
 
+    /// A stream that nobody does anything to but copy it.
+    pub(super) fn origin(&self) -> String {
+        format!("ORG_{}_{}", self.run, self.tenant)
+    }
+
+    fn origin_subject(&self) -> String {
+        format!("{}.origin.mx-{}", self.tenant, self.run)
+    }
+
     fn namesake_subject(&self) -> String {
         format!("{}.same.mx-{}", self.tenant, self.run)
     }
@@ -141,9 +164,7 @@ impl Owner {
             (self.namesake(), json!({ "subjects": [self.namesake_subject()] })),
         ];
         for (name, rest) in streams {
-            let config = configuration(&name, &rest);
-            let made = self.api(&format!("$JS.API.STREAM.CREATE.{name}"), &config).await;
-            must(&made, || format!("{} cannot keep {name}", self.tenant))?;
+            self.create(&name, &rest).await?;
         }
         for _ in 0..NOTES {
             self.store(&self.note_subject()).await?;
@@ -240,7 +261,7 @@ impl Owner {
 
     /// Takes away what it kept.
     pub(super) async fn leave(&self) {
-        for stream in [self.notes(), self.values(), self.objects(), self.namesake()] {
+        for stream in [self.notes(), self.values(), self.objects(), self.namesake(), self.origin()] {
             // A run that is cut short leaves them; they are small, and the next environment has none.
             let _ = self.api(&format!("$JS.API.STREAM.DELETE.{stream}"), &Value::Null).await;
         }

@@ -9,9 +9,9 @@ use bulkhead_probe::{Nonce, Observation, Sight};
 use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 use serde_json::{Value, json};
 
+use super::Stage;
 use super::owner::{Owner, configuration};
 use super::talker::{Desk, Talker};
-use super::{Stage, copies};
 
 /// The header that has a message replace everything before it.
 const ROLL_UP: &str = "Nats-Rollup";
@@ -76,12 +76,6 @@ impl Visit<'_> {
         match operation {
             Do::ListNames => self.list("$JS.API.STREAM.NAMES").await,
             Do::List => self.list("$JS.API.STREAM.LIST").await,
-            Do::Capture => copies::capture(self).await,
-            Do::Mirror => copies::copy(self, |origin| json!({ "mirror": origin })).await,
-            Do::Source => copies::copy(self, |origin| json!({ "sources": [origin] })).await,
-            Do::Republish => copies::republish(self).await,
-            Do::DeliverInto => copies::deliver_into(self).await,
-            Do::PullInto => copies::pull_into(self).await,
             Do::ReadNamesake => self.read_namesake().await,
             Do::PurgeNamesake => self.purge_namesake().await,
             _ => self.ask(operation).await,

@@ -7,6 +7,7 @@ mod certificates;
 mod documentation;
 mod faults;
 mod golden;
+mod matrix;
 mod nats_server;
 mod properties;
 mod renewal;
