@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod certificates;
 mod documentation;
+mod faults;
 mod golden;
 mod matrix;
 mod nats_server;
