@@ -93,14 +93,44 @@ async fn man(site: &Site, program: &StandIn, post: &Post<'_>) {
     let mut refused = 0;
     let before = control(site, program, post, &mut refused).await;
     let mut found = Vec::new();
+    let mut last = None;
     for cell in &post.cells {
-        let judged = show(site, program, post, &cell.who, &mut refused).await;
-        found.push((cell, judged.unwrap_or_else(Judged::inconclusive)));
+        let judged = async {
+            separate(site, program, post, [last, Some(&cell.who)], &mut refused).await?;
+            show(site, program, post, &cell.who, &mut refused).await
+        };
+        let judged = judged.await.unwrap_or_else(Judged::inconclusive);
+        found.push((cell, judged));
+        last = Some(&cell.who);
     }
     let after = control(site, program, post, &mut refused).await;
     for (cell, judged) in found {
         site.file(cell, between(before.clone(), judged, after.clone()));
     }
+}
+
+/// A link to the broker records a refusal once for as long as nothing else happens to it. So another refusal, which is
+/// neither's, comes between two that might be alike.
+async fn separate(
+    site: &Site,
+    program: &StandIn,
+    post: &Post<'_>,
+    neighbours: [Option<&Who>; 2],
+    refused: &mut usize,
+) -> Result<(), String> {
+    if post.service != NATS {
+        return Ok(());
+    }
+    let is_theirs = |flaw: &CertificateFlaw| {
+        let theirs = |who: &&Who| matches!(who, Who::Forged { flaw: other, .. } if other == flaw);
+        neighbours.iter().flatten().any(theirs)
+    };
+    let mut flaws = [CertificateFlaw::Expired, CertificateFlaw::SelfSigned, CertificateFlaw::CommonNameOnly]
+        .into_iter()
+        .filter(|flaw| !is_theirs(flaw));
+    let Some(flaw) = flaws.next() else { return Ok(()) };
+    let between = Who::Forged { name: post.service.clone(), flaw };
+    show(site, program, post, &between, refused).await.map(|_| ())
 }
 
 /// A valid certificate is believed: what is refused is refused for what is wrong with it.
