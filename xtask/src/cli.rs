@@ -399,6 +399,10 @@ pub(crate) enum TestPart {
     Compose,
     /// Judges that are made with other people's libraries
     Judges,
+    /// The access matrix on processes, on containers, and on one flat container network
+    Matrix,
+    /// Every seeded fault on processes
+    Prove,
 }
 
 #[derive(Debug, Args)]
@@ -418,6 +422,8 @@ pub(crate) enum BenchPart {
     Docker,
     /// The whole suite
     E2e,
+    /// The access matrix for 3, 10 and 30 tenants, and every seeded fault
+    Matrix,
 }
 
 #[derive(Debug, Args)]
