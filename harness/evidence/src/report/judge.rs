@@ -1,0 +1,100 @@
+//! What follows from the cells: counts and picture. A report is built with it, and a verifier computes it again.
+
+use std::collections::BTreeMap;
+
+use bulkhead_plan::access::Conclusion;
+use bulkhead_plan::matrix::{Column, Field, Layer};
+
+use super::{CellReport, LayerCounts, PictureField, PictureRow};
+
+/// How the cells of each layer that has any ended.
+pub fn counts(cells: &[CellReport]) -> Vec<LayerCounts> {
+    let mut layers: BTreeMap<Layer, LayerCounts> = BTreeMap::new();
+    for cell in cells {
+        let nothing = LayerCounts { layer: cell.layer, passed: 0, violated: 0, broken: 0, inconclusive: 0 };
+        let counts = layers.entry(cell.layer).or_insert(nothing);
+        match cell.conclusion {
+            Conclusion::Passed => counts.passed += 1,
+            Conclusion::Violated => counts.violated += 1,
+            Conclusion::Broken => counts.broken += 1,
+            Conclusion::Inconclusive => counts.inconclusive += 1,
+        }
+    }
+    layers.into_values().collect()
+}
+
+/// The cells, gathered by operation and kind of caller.
+pub fn picture(cells: &[CellReport]) -> Vec<PictureRow> {
+    let mut rows: BTreeMap<(Layer, &str), (Common<'_>, BTreeMap<Column, Field>)> = BTreeMap::new();
+    for cell in cells {
+        let row = rows.entry((cell.layer, &cell.operation));
+        let (does, fields) = row.or_insert_with(|| (Common::of(&cell.does), BTreeMap::new()));
+        does.narrow(&cell.does);
+        fields.entry(cell.caller).or_default().add(cell.conclusion, &cell.expected.to_expectation());
+    }
+    let row =
+        |((layer, operation), (does, fields)): ((Layer, &str), (Common<'_>, BTreeMap<Column, Field>))| {
+            let fields = fields.into_iter().map(|(caller, counts)| PictureField { caller, counts });
+            PictureRow { layer, operation: operation.to_owned(), does: does.text(), fields: fields.collect() }
+        };
+    rows.into_iter().map(row).collect()
+}
+
+/// The words that sentences have in common at their beginnings and at their ends.
+struct Common<'a> {
+    first: Vec<&'a str>,
+    start: usize,
+    end: usize,
+    differ: bool,
+}
+
+impl<'a> Common<'a> {
+    fn of(sentence: &'a str) -> Self {
+        let first: Vec<&str> = sentence.split(' ').collect();
+        Self { start: first.len(), end: first.len(), differ: false, first }
+    }
+
+    fn narrow(&mut self, sentence: &str) {
+        let other: Vec<&str> = sentence.split(' ').collect();
+        self.differ |= other != self.first;
+        let same = |(one, other): &(&&str, &&str)| one == other;
+        self.start = self.start.min(self.first.iter().zip(&other).take_while(same).count());
+        self.end = self.end.min(self.first.iter().rev().zip(other.iter().rev()).take_while(same).count());
+    }
+
+    fn text(&self) -> String {
+        let length = self.first.len();
+        if !self.differ {
+            return self.first.join(" ");
+        }
+        // What one sentence has twice (`a b a`) is not counted at both its ends.
+        let end = self.end.min(length - self.start);
+        let mut words = self.first[..self.start].to_vec();
+        words.push("…");
+        words.extend(&self.first[length - end..]);
+        words.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn common(sentences: &[&str]) -> String {
+        let mut common = Common::of(sentences[0]);
+        sentences.iter().for_each(|sentence| common.narrow(sentence));
+        common.text()
+    }
+
+    #[test]
+    fn an_operation_is_called_by_what_its_cells_have_in_common() {
+        assert_eq!(common(&["listens to all of nats"]), "listens to all of nats");
+        assert_eq!(
+            common(&["finds the key of a in it", "finds the key of b in it"]),
+            "finds the key of … in it"
+        );
+        assert_eq!(common(&["purges a of a", "purges a of a b"]), "purges a of a …");
+        assert_eq!(common(&["a b a", "a c a", "a a"]), "a … a");
+        assert_eq!(common(&["x", "y"]), "…");
+    }
+}
