@@ -8,9 +8,10 @@
 
 mod disk;
 mod doors;
+mod impersonation;
 mod network;
 mod run;
 mod site;
 mod talk;
 
-pub use run::{MatrixError, Options, Progress, Run, run};
+pub use run::{MatrixError, Options, Progress, Run, StandIns, run};

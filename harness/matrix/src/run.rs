@@ -10,14 +10,27 @@ use bulkhead_plan::matrix::{Cell, Plan, Table};
 use bulkhead_runtime::vantage::{VantageError, Vantages};
 
 use crate::site::Site;
-use crate::{disk, doors, network, talk};
+use crate::{disk, doors, impersonation, network, talk};
 
 /// How to run.
 pub struct Options {
     /// The probe's program.
     pub probe: PathBuf,
+    /// The services' programs, for stand-ins that are led astray.
+    pub stand_ins: StandIns,
     /// Told after each cell how many have been attempted.
     pub tell: Progress,
+}
+
+/// The programs of the services that are judged, and how they are configured beside what every stand-in needs.
+#[derive(Debug, Clone)]
+pub struct StandIns {
+    /// The agent.
+    pub agent: PathBuf,
+    /// The poller.
+    pub poller: PathBuf,
+    /// Further top-level entries of their configurations.
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Who is told how far a run is.
@@ -54,7 +67,10 @@ pub async fn run(record: EnvironmentRecord, plan: &Plan, options: Options) -> Re
         doors::attempt(&site, &cells.doors),
         talk::attempt(&site, &cells.talk),
         async { disk::attempt(&site, &cells.disk) },
+        impersonation::attempt(&site, &options.stand_ins, &cells.impersonation),
     );
+    // What uses up a tenant's share would be in every other attempt's way.
+    talk::exhaust(&site, &cells.talk).await;
     let took = began.elapsed();
     let measured = site.take_measured();
     if let Some(site) = Arc::into_inner(site) {
@@ -79,6 +95,7 @@ struct Sorted {
     doors: Vec<Cell>,
     talk: Vec<Cell>,
     disk: Vec<Cell>,
+    impersonation: Vec<Cell>,
 }
 
 impl Sorted {
@@ -99,7 +116,8 @@ impl Sorted {
                 | Operation::Storage { .. }
                 | Operation::ReadResults { .. }
                 | Operation::FileReport { .. }
-                | Operation::Impersonate { .. } => &mut sorted.talk,
+                | Operation::FilePolled { .. } => &mut sorted.talk,
+                Operation::Impersonate { .. } => &mut sorted.impersonation,
                 Operation::Find { .. } => &mut sorted.disk,
             };
             list.push(cell);

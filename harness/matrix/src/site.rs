@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bulkhead_identity::{PeerName, PlatformName, TenantSlug};
-use bulkhead_plan::access::{Model, Outcome, Vantage, Who};
+use bulkhead_plan::access::{Model, Vantage, Who};
 use bulkhead_plan::environment::{BackendKind, Credential, EnvironmentRecord};
 use bulkhead_plan::matrix::{Cell, Measured};
 use bulkhead_probe::post::{LoginOrder, Lost, Opening, Remote, RemoteSession, Seen};
@@ -86,11 +86,6 @@ impl Site {
     /// Everything that was found.
     pub(crate) fn take_measured(&self) -> BTreeMap<Cell, Measured> {
         std::mem::take(&mut locked(&self.measured))
-    }
-
-    /// What has been found in a cell so far.
-    pub(crate) fn outcome(&self, cell: &Cell) -> Option<Outcome> {
-        locked(&self.measured).get(cell).map(|measured| measured.outcome.clone())
     }
 
     /// The certificate that somebody shows; none for nobody.

@@ -76,6 +76,51 @@ impl Impostor {
     }
 }
 
+/// An impostor that receives one visitor at a time, each with the credential of the moment: whoever comes meanwhile waits
+/// in the system's queue.
+#[derive(Debug)]
+pub struct Turnstile {
+    address: SocketAddr,
+    disguise: Disguise,
+    listener: TcpListener,
+}
+
+impl Turnstile {
+    /// Listens on an address (port 0: any).
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn listen(at: &str, disguise: Disguise) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(at).await?;
+        Ok(Self { address: listener.local_addr()?, disguise, listener })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Receives the next visitor with this credential, if one comes in time.
+    ///
+    /// # Errors
+    /// The credential's key is unknown to ring.
+    pub async fn receive(
+        &self,
+        credential: &Presented,
+        deadline: Duration,
+    ) -> Result<Option<Visit>, CredentialError> {
+        let failed = |error: rustls::Error| CredentialError::Unavailable {
+            label: credential.label().to_owned(),
+            why: error.to_string(),
+        };
+        let acceptor = TlsAcceptor::from(Arc::new(config(self.disguise, credential).map_err(failed)?));
+        let Ok(Ok((tcp, from))) = timeout(deadline, self.listener.accept()).await else { return Ok(None) };
+        let sight = receive(tcp, self.disguise, &acceptor).await;
+        Ok(Some(Visit { from, sight }))
+    }
+}
+
 impl Drop for Impostor {
     fn drop(&mut self) {
         self.running.abort();

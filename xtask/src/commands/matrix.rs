@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use bulkhead_matrix::{Options, Progress, Run};
+use bulkhead_matrix::{Options, Progress, Run, StandIns};
 use bulkhead_plan::Topology;
 use bulkhead_plan::access::{Conclusion, Model};
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
@@ -88,7 +88,15 @@ async fn judge(
 ) -> Result<Run, Failure> {
     let plan = planned(arguments, &Model::of_record(&record))?;
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
-    let options = Options { probe: programs.probe, tell: progress(plan.cells().len()) };
+    let options = Options {
+        probe: programs.probe,
+        stand_ins: StandIns {
+            agent: programs.agent,
+            poller: programs.poller,
+            settings: serde_json::Map::new(),
+        },
+        tell: progress(plan.cells().len()),
+    };
     tokio::select! {
         run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
         () = cancel.cancelled() => Err(interrupted()).or_not_judged(),

@@ -1,12 +1,135 @@
-//! Attempts on the broker by those whom it lets in.
+//! Attempts on the broker by those whom it lets in: messages, streams and buckets, the broker itself, and what the
+//! platform does over it.
+//!
+//! Everybody who acts talks on a connection of its own, from where it is at home. Everybody who is acted upon listens,
+//! keeps a stream and two buckets, and is asked before and after whether it hears and still has what it keeps.
 
+mod broker;
+mod copies;
+mod messages;
+mod owner;
+mod platform;
+mod storage;
+mod talker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bulkhead_identity::TenantSlug;
+use bulkhead_plan::access::{BrokerOperation, Operation, Vantage, Who};
 use bulkhead_plan::matrix::Cell;
+use bulkhead_probe::Nonce;
+use futures::future::join_all;
+use tokio::sync::Mutex;
 
 use crate::site::Site;
+use owner::Owner;
+use talker::Desk;
 
-/// Attempts them.
+/// What all talks of one run have in common.
+pub(crate) struct Stage<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) owners: BTreeMap<TenantSlug, Result<Arc<Owner>, String>>,
+    /// One at a time keeps copies in a tenant's account, which may have ten streams.
+    pub(crate) copying: BTreeMap<TenantSlug, Mutex<()>>,
+    /// One at a time empties a stream whose name others have as well.
+    pub(crate) namesakes: Mutex<()>,
+}
+
+impl Stage<'_> {
+    pub(crate) fn owner(&self, tenant: &TenantSlug) -> Result<&Arc<Owner>, String> {
+        match self.owners.get(tenant) {
+            Some(Ok(owner)) => Ok(owner),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err(format!("{tenant} has nobody who would hear it")),
+        }
+    }
+}
+
+/// Attempts all but what uses up somebody's share.
 pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
+    let cells: Vec<&Cell> = cells.iter().filter(|cell| !uses_up(&cell.operation)).collect();
+    if cells.is_empty() {
+        return;
+    }
+    // Tells this run's streams from all others'.
+    let run = Nonce::fresh();
+    let owners = site.model.tenants().map(async |tenant| {
+        let owner = Owner::on_stage(site, tenant, &run).await;
+        (tenant.clone(), owner.map(Arc::new))
+    });
+    let owners: BTreeMap<_, _> = join_all(owners).await.into_iter().collect();
+    let copying = site.model.tenants().map(|tenant| (tenant.clone(), Mutex::default())).collect();
+    let stage = Stage { site, owners, copying, namesakes: Mutex::default() };
+    let mut talks: BTreeMap<(Who, Vantage), Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
-        site.file_unjudged(cell, "not attempted yet");
+        talks.entry((cell.who.clone(), cell.from.clone())).or_default().push(cell);
+    }
+    join_all(talks.iter().map(|((who, from), cells)| talk(&stage, who, from, cells))).await;
+    for owner in stage.owners.into_values().flatten() {
+        owner.leave().await;
+    }
+}
+
+/// Everything that one of them attempts: with one tenant after another, then with the broker and the platform.
+async fn talk(stage: &Stage<'_>, who: &Who, from: &Vantage, cells: &[&Cell]) {
+    let mut by_owner: BTreeMap<&TenantSlug, Vec<&Cell>> = BTreeMap::new();
+    let mut others = Vec::new();
+    for cell in cells {
+        match &cell.operation {
+            Operation::Message { owner, .. } | Operation::Storage { owner, .. } => {
+                by_owner.entry(owner).or_default().push(cell);
+            }
+            _ => others.push(*cell),
+        }
+    }
+    let desk = match Desk::open(stage, who, from).await {
+        Ok(desk) => desk,
+        Err(why) => {
+            let why = format!("{who} cannot talk to the broker, so that nothing is known of it: {why}");
+            cells.iter().for_each(|cell| stage.site.file_unjudged(cell, why.clone()));
+            return;
+        }
+    };
+    let (platform, broker): (Vec<&Cell>, Vec<&Cell>) = others.into_iter().partition(|cell| {
+        matches!(
+            cell.operation,
+            Operation::ReadResults { .. } | Operation::FileReport { .. } | Operation::FilePolled { .. }
+        )
+    });
+    let with_owners = async {
+        for (tenant, cells) in &by_owner {
+            let (messages, storage): (Vec<&Cell>, Vec<&Cell>) =
+                cells.iter().partition(|cell| matches!(cell.operation, Operation::Message { .. }));
+            messages::attempt(stage, &desk, tenant, &messages).await;
+            let kept: Vec<&Cell> = storage.into_iter().filter(|cell| !is_copy(cell)).collect();
+            storage::attempt(stage, &desk, tenant, &kept).await;
+        }
+    };
+    let copying = async {
+        for (tenant, cells) in &by_owner {
+            let copies: Vec<&Cell> = cells.iter().copied().filter(|cell| is_copy(cell)).collect();
+            copies::attempt(stage, &desk, tenant, &copies).await;
+        }
+    };
+    let others = async {
+        broker::attempt(stage, &desk, &broker).await;
+        platform::attempt(stage, &desk, &platform).await;
+    };
+    tokio::join!(with_owners, copying, others);
+}
+
+fn is_copy(cell: &Cell) -> bool {
+    matches!(&cell.operation, Operation::Storage { operation, .. } if copies::is_one(*operation))
+}
+
+fn uses_up(operation: &Operation) -> bool {
+    matches!(operation, Operation::Broker { operation: BrokerOperation::ConnectTooOften })
+}
+
+/// What uses up somebody's share, one after the other, after everything else.
+pub(crate) async fn exhaust(site: &Site, cells: &[Cell]) {
+    for cell in cells.iter().filter(|cell| uses_up(&cell.operation)) {
+        broker::connect_too_often(site, cell).await;
     }
 }

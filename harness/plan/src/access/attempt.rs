@@ -154,6 +154,11 @@ pub enum Operation {
         /// Among whose.
         tenant: TenantSlug,
     },
+    /// Has what the poller asks of it kept among a tenant's results.
+    FilePolled {
+        /// Among whose.
+        tenant: TenantSlug,
+    },
     /// Finds something among the files that it was given, which are all that a thief of its machine would find.
     Find {
         /// What.

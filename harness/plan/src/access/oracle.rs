@@ -109,7 +109,9 @@ impl Model {
             Operation::Broker { operation } => self.connected(who, |name| broker::asked(name, *operation)),
             // What a tenant has is in files below one folder; what is not there was not given to it.
             Operation::Find { artefact } => files::find(who, artefact),
-            Operation::FileReport { tenant } => grpc::file_report(who, tenant),
+            Operation::FileReport { tenant } | Operation::FilePolled { tenant } => {
+                grpc::file_report(who, tenant)
+            }
             Operation::SideDoor { service, door } => self.side_door(service, *door),
             Operation::Knock { service, manner } => manner::knock(who, service, *manner),
             Operation::Message { operation, owner } => {

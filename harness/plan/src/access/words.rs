@@ -244,6 +244,7 @@ impl Operation {
             Self::Broker { operation } => format!("broker.{}", operation.code()),
             Self::ReadResults { .. } => "admin.read-results".to_owned(),
             Self::FileReport { .. } => "poller.file-report".to_owned(),
+            Self::FilePolled { .. } => "poller.file-polled".to_owned(),
             Self::Find { artefact } => format!(
                 "disk.{}",
                 match artefact {
@@ -266,7 +267,7 @@ impl Operation {
             | Self::Resume { service, .. }
             | Self::Knock { service, .. } => Some(service.clone()),
             Self::Call { target, .. } => Some(target.name()),
-            Self::FileReport { .. } => Some(PeerName::Platform(Poller)),
+            Self::FileReport { .. } | Self::FilePolled { .. } => Some(PeerName::Platform(Poller)),
             Self::Connect
             | Self::ConnectAs { .. }
             | Self::Message { .. }
@@ -281,7 +282,9 @@ impl Operation {
     pub fn object(&self) -> String {
         match self {
             Self::Message { owner, .. } | Self::Storage { owner, .. } => owner.to_string(),
-            Self::ReadResults { tenant } | Self::FileReport { tenant } => tenant.to_string(),
+            Self::ReadResults { tenant } | Self::FileReport { tenant } | Self::FilePolled { tenant } => {
+                tenant.to_string()
+            }
             Self::ConnectAs { user } => user.to_string(),
             Self::Impersonate { service, dialler } => format!("{dialler} in place of {service}"),
             Self::Find { artefact } => artefact.to_string(),
@@ -320,6 +323,9 @@ impl fmt::Display for Operation {
                 write!(formatter, "asks, as administrators do, for the results of {object}")
             }
             Self::FileReport { .. } => write!(formatter, "has its report kept among the results of {object}"),
+            Self::FilePolled { .. } => {
+                write!(formatter, "has what the poller asks of it kept among the results of {object}")
+            }
             Self::Find { .. } => write!(formatter, "finds {object} among its files"),
         }
     }

@@ -279,7 +279,10 @@ impl<'a> Cast<'a> {
                 let operation = Operation::ReadResults { tenant: tenant.clone() };
                 cells.push(Cell { who: who.clone(), from: from.clone(), operation });
                 if matches!(&who, Who::Peer(PeerName::Tenant(_))) {
-                    let operation = Operation::FileReport { tenant: tenant.clone() };
+                    let (reported, polled) = (tenant.clone(), tenant.clone());
+                    let operation = Operation::FileReport { tenant: reported };
+                    cells.push(Cell { who: who.clone(), from: from.clone(), operation });
+                    let operation = Operation::FilePolled { tenant: polled };
                     cells.push(Cell { who: who.clone(), from: from.clone(), operation });
                 }
             }

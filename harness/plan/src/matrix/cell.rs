@@ -89,7 +89,9 @@ impl Cell {
             Operation::ConnectAs { .. } | Operation::Message { .. } => Layer::Messages,
             Operation::Storage { .. } => Layer::Storage,
             Operation::Broker { .. } => Layer::Broker,
-            Operation::ReadResults { .. } | Operation::FileReport { .. } => Layer::Platform,
+            Operation::ReadResults { .. } | Operation::FileReport { .. } | Operation::FilePolled { .. } => {
+                Layer::Platform
+            }
             Operation::Find { .. } => Layer::Disk,
         }
     }

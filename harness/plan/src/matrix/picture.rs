@@ -76,7 +76,9 @@ impl Column {
 fn concerned(operation: &Operation) -> Option<String> {
     let slug = match operation {
         Operation::Message { owner, .. } | Operation::Storage { owner, .. } => Some(owner),
-        Operation::ReadResults { tenant } | Operation::FileReport { tenant } => Some(tenant),
+        Operation::ReadResults { tenant }
+        | Operation::FileReport { tenant }
+        | Operation::FilePolled { tenant } => Some(tenant),
         Operation::ConnectAs { user } => {
             return user.tenant().map_or(Some(String::new()), |slug| Some(slug.to_string()));
         }

@@ -38,7 +38,7 @@ pub(super) fn handshake(who: &Who, target: &CallTarget) -> Expectation {
     }
 }
 
-/// Where the poller keeps what is reported to it: among the results of the tenant in the reporter's certificate.
+/// Where the poller keeps what is reported to it, and what it asks: among the results of the tenant in the reporter's certificate.
 pub(super) fn file_report(who: &Who, tenant: &TenantSlug) -> Expectation {
     match who {
         Who::Peer(PeerName::Tenant(name)) if name.tenant == *tenant => Expectation::Allowed,

@@ -52,6 +52,12 @@ impl Model {
         {
             return Expectation::Unspecified("processes on loopback have no network walls");
         }
+        // What is no door of the service is none from anywhere.
+        if let Operation::SideDoor { service, door } = operation
+            && let unspecified @ Expectation::Unspecified(_) = self.side_door(service, *door)
+        {
+            return unspecified;
+        }
         match operation.service() {
             Some(service) if !self.reaches(from, &service) => Expectation::Unreachable,
             Some(_) if matches!(operation, Operation::Reach { .. }) => Expectation::Allowed,

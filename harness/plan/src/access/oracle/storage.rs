@@ -33,7 +33,9 @@ fn of_a_member(operation: StorageOperation) -> Expectation {
         Do::RollUp => {
             Expectation::Unspecified("whether a tenant's own stream takes roll-ups is the tenant's choice")
         }
-        Do::Republish => Expectation::Unspecified("a tenant may republish its own messages as it likes"),
+        Do::Republish | Do::DeliverInto | Do::PullInto => {
+            Expectation::Unspecified("a tenant may have its own messages delivered to itself as it likes")
+        }
         _ => Expectation::Allowed,
     }
 }

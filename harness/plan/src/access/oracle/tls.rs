@@ -76,6 +76,12 @@ impl Verifier<'_> {
             CertificateFlaw::LocalhostName if responsible != AuthorityName::Platform => {
                 DenialReason::NameConstraint
             }
+            // Stock NATS tools verify the name that they dial: of NATS alone, as a server, it is no flaw.
+            CertificateFlaw::LocalhostName
+                if *name == PeerName::Platform(PlatformName::Nats) && self.peer_is_server =>
+            {
+                return self.judge_member(name);
+            }
             CertificateFlaw::ExtraName(_)
             | CertificateFlaw::LocalhostName
             | CertificateFlaw::CommonNameOnly

@@ -130,6 +130,21 @@ impl Book {
         deadline: Duration,
         is_it: impl Fn(&Line) -> bool,
     ) -> Result<Line, Missing> {
+        self.find_nth(service, since, 0, (wanted, deadline), is_it).await
+    }
+
+    /// The same after `skipped` such lines.
+    ///
+    /// # Errors
+    /// [`Missing`] when it is not there by the deadline.
+    pub async fn find_nth(
+        &self,
+        service: &str,
+        since: Place,
+        skipped: usize,
+        (wanted, deadline): (&str, Duration),
+        is_it: impl Fn(&Line) -> bool,
+    ) -> Result<Line, Missing> {
         let missing = |instead| Missing { wanted: wanted.to_owned(), service: service.to_owned(), instead };
         let Some(page) = self.pages.get(service) else {
             return Err(missing(vec!["(there is no such service in this environment)".to_owned()]));
@@ -138,11 +153,11 @@ impl Book {
         let search = async {
             loop {
                 progress.mark_unchanged();
-                if let Some(line) = page.first(since, &is_it) {
+                if let Some(line) = page.nth(since, skipped, &is_it) {
                     return Some(line);
                 }
                 if progress.changed().await.is_err() {
-                    return page.first(since, &is_it);
+                    return page.nth(since, skipped, &is_it);
                 }
             }
         };
@@ -155,7 +170,7 @@ impl Book {
     /// Whether such a line is there after `since`. Only meaningful after a later line of the same service was found.
     #[must_use]
     pub fn has(&self, service: &str, since: Place, is_it: impl Fn(&Line) -> bool) -> bool {
-        self.pages.get(service).is_some_and(|page| page.first(since, is_it).is_some())
+        self.pages.get(service).is_some_and(|page| page.nth(since, 0, is_it).is_some())
     }
 
     /// The last lines of a service's log.
@@ -170,8 +185,8 @@ impl Page {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn first(&self, since: Place, is_it: impl Fn(&Line) -> bool) -> Option<Line> {
-        self.lines().since(since).iter().find(|line| is_it(line)).cloned()
+    fn nth(&self, since: Place, skipped: usize, is_it: impl Fn(&Line) -> bool) -> Option<Line> {
+        self.lines().since(since).iter().filter(|line| is_it(line)).nth(skipped).cloned()
     }
 
     fn last(&self, count: usize) -> Vec<String> {

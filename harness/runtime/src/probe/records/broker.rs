@@ -41,6 +41,8 @@ const SENTENCES: &[(&str, DenialReason)] = &[
     ("is not authorized to sign other certificates", DenialReason::UnknownIssuer),
     ("signed by unknown authority", DenialReason::UnknownIssuer),
     ("authentication error", DenialReason::NatsAuthorization),
+    ("maximum payload exceeded", DenialReason::Quota),
+    ("maximum account active connections exceeded", DenialReason::Quota),
     ("Publish Violation", DenialReason::PublishPermission),
     ("Subscription Violation", DenialReason::SubscribePermission),
 ];

@@ -1,0 +1,226 @@
+//! What somebody asks of the broker itself, and as whom.
+
+use std::time::Duration;
+
+use bulkhead_identity::PeerName;
+use bulkhead_plan::access::{BrokerOperation, DenialReason, Operation, Outcome, Who};
+use bulkhead_plan::matrix::Cell;
+use bulkhead_probe::nats::Headers;
+use bulkhead_probe::post::{LoginOrder, RemoteSession};
+use bulkhead_probe::{Nonce, Observation, Sight};
+use bulkhead_runtime::probe::verdict::{Door, Judged, between, join, judge_operation};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::Stage;
+use super::owner::configuration;
+use super::talker::{Desk, Talker};
+use crate::site::{NATS, Site};
+
+/// More than any tenant may have: an account that takes so many connections has no limit.
+const CONNECTIONS_TRIED: usize = 300;
+/// More than an account's 256 KB and less than the server's 1 MB.
+const LARGE_MESSAGE_BYTES: usize = 300 * 1024;
+const GIBIBYTE: u64 = 1024 * 1024 * 1024;
+
+/// Attempts them, between two proofs that the talker can talk.
+pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
+    if cells.is_empty() {
+        return;
+    }
+    let talker = match desk.talker(stage).await {
+        Ok(talker) => talker,
+        Err(why) => return cells.iter().for_each(|cell| stage.site.file_unjudged(cell, why.clone())),
+    };
+    let before = talker.works(stage).await;
+    let mut found = Vec::new();
+    for cell in cells {
+        let judged = match &cell.operation {
+            Operation::ConnectAs { user } => connect_as(stage, desk, user).await,
+            Operation::Broker { operation } => ask(stage, desk, &talker, *operation).await,
+            _ => Err("it is nothing that the broker is asked".to_owned()),
+        };
+        found.push((cell, judged.unwrap_or_else(Judged::inconclusive)));
+    }
+    let after = talker.works(stage).await;
+    for (cell, judged) in found {
+        stage.site.file(cell, between(before.clone(), judged, after.clone()));
+    }
+}
+
+/// Logs in under another's name and does what only that one may.
+async fn connect_as(stage: &Stage<'_>, desk: &Desk, user: &PeerName) -> Result<Judged, String> {
+    let probe = stage.site.probe(&desk.from)?;
+    let opening = stage.site.opening(probe, &desk.who, &NATS)?;
+    let login = LoginOrder { opening: Some(opening), user: Some(user.to_string()) };
+    let address = stage.site.address(&desk.from, &NATS)?;
+    let (seen, session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
+    let session = session.ok_or_else(|| format!("the broker is expected to pass over the name: {seen}"))?;
+    let nonce = Nonce::fresh();
+    let Some(tenant) = user.tenant() else {
+        let subject = "*.agents.>";
+        let heard = session.subscribe(subject, None).await;
+        let evidence = vec![seen.to_string(), heard.to_string()];
+        return Ok(Judged::new(judge_operation(&heard.sight, subject), evidence));
+    };
+    let subject = format!("{tenant}.agents.results.mx-{nonce}");
+    let sent = session.publish(&subject, None, Headers::default(), nonce.as_str()).await;
+    let mut outcome = judge_operation(&sent.sight, &subject);
+    let mut evidence = vec![seen.to_string(), sent.to_string()];
+    if outcome == Outcome::Allowed {
+        let heard = stage.owner(tenant)?.has_heard(nonce.as_str()).await?;
+        evidence.push(format!("{tenant} has heard it: {heard}"));
+        if !heard {
+            outcome = Outcome::Denied(DenialReason::OtherAccount);
+        }
+    }
+    Ok(Judged::new(outcome, evidence))
+}
+
+async fn ask(
+    stage: &Stage<'_>,
+    desk: &Desk,
+    talker: &Talker,
+    operation: BrokerOperation,
+) -> Result<Judged, String> {
+    let session = &talker.session;
+    match operation {
+        BrokerOperation::ListenToSystem => listen_to_system(session).await,
+        BrokerOperation::AskServers => {
+            let subject = "$SYS.REQ.SERVER.PING";
+            let asked = session.request(subject, Headers::default(), "").await;
+            Ok(judged(&asked, subject))
+        }
+        BrokerOperation::StepDown => {
+            let subject = "$JS.API.META.LEADER.STEPDOWN";
+            Ok(judged(&session.api(subject, Headers::default(), "").await, subject))
+        }
+        BrokerOperation::RemoveServer => {
+            let (subject, nobody) = ("$JS.API.SERVER.REMOVE", json!({ "peer": "nobody" }).to_string());
+            Ok(judged(&session.api(subject, Headers::default(), &nobody).await, subject))
+        }
+        BrokerOperation::ReserveTooMuch => reserve_too_much(talker).await,
+        BrokerOperation::PublishTooMuch => {
+            // The broker ends the connection on which a message is too large.
+            let other = desk.talker(stage).await?;
+            let subject = other.own().map(|(subject, _)| subject.clone()).unwrap_or_default();
+            let large = "x".repeat(LARGE_MESSAGE_BYTES);
+            let page = stage.site.page(&NATS)?;
+            let since = stage.site.book.end(&page);
+            let sent = other.session.publish(&subject, None, Headers::default(), &large).await;
+            match sent.sight {
+                Sight::Refused(_) | Sight::Closed(_) => {
+                    Ok(join(&stage.site.book, Door::Broker, &page, since, &sent).await)
+                }
+                _ => Ok(judged(&sent, &subject)),
+            }
+        }
+        BrokerOperation::ConnectTooOften => Err("it is tried after everything else".to_owned()),
+    }
+}
+
+fn judged<T>(seen: &Observation<T>, subject: &str) -> Judged {
+    Judged::new(judge_operation(&seen.sight, subject), vec![seen.to_string()])
+}
+
+/// Whoever may listen to system events hears at least its own next login.
+async fn listen_to_system(session: &RemoteSession) -> Result<Judged, String> {
+    let subject = "$SYS.>";
+    let (report, interest) = session.subscribe(subject, None).await.split();
+    let Some(interest) = interest else { return Ok(judged(&report, subject)) };
+    let flushed = session.flush().await;
+    let taken = session.take(interest).await;
+    let Sight::Answered(messages) = &taken.sight else { return Err(format!("{flushed}; {taken}")) };
+    let outcome = match messages.is_empty() {
+        true => Outcome::Denied(DenialReason::OtherAccount),
+        false => Outcome::Allowed,
+    };
+    Ok(Judged::new(outcome, vec![report.to_string(), format!("{} system events came", messages.len())]))
+}
+
+async fn reserve_too_much(talker: &Talker) -> Result<Judged, String> {
+    let name = format!("LARGE_{}", Nonce::fresh());
+    let subject = format!("$JS.API.STREAM.CREATE.{name}");
+    let origin = match talker.name.tenant() {
+        Some(tenant) => format!("{tenant}.large.{name}"),
+        None => format!("matrix.large.{name}"),
+    };
+    let wish = json!({ "subjects": [origin], "storage": "file", "max_bytes": GIBIBYTE });
+    let body = configuration(&name, &wish).to_string();
+    let asked = talker.session.api(&subject, Headers::default(), &body).await;
+    if let Sight::Answered(_) = &asked.sight {
+        let delete = format!("$JS.API.STREAM.DELETE.{name}");
+        let _ = talker.session.api(&delete, Headers::default(), &Value::Null.to_string()).await;
+    }
+    Ok(judged(&asked, &subject))
+}
+
+/// Opens connections until the broker takes no more, and lets them all go again. Everybody else can still connect meanwhile.
+pub(super) async fn connect_too_often(site: &Site, cell: &Cell) {
+    let page = match site.page(&NATS) {
+        Ok(page) => page,
+        Err(why) => return site.file_unjudged(cell, why),
+    };
+    let mut held = Vec::new();
+    let mut found = Judged::inconclusive("no connection was tried");
+    let since = site.book.end(&page);
+    for number in 1..=CONNECTIONS_TRIED {
+        let (seen, session) = match site.log_in(&cell.who, &cell.from).await {
+            Ok(attempt) => attempt,
+            Err(why) => {
+                found = Judged::inconclusive(why);
+                break;
+            }
+        };
+        match session {
+            Some(session) => {
+                held.push(session);
+                let told = format!("{number} connections stand at once");
+                found = Judged::new(Outcome::Allowed, vec![told]);
+            }
+            None => {
+                found = join(&site.book, Door::Broker, &page, since, &seen).await;
+                found.evidence.push(format!("{} connections stood at that moment", held.len()));
+                break;
+            }
+        }
+    }
+    let others = somebody_else_connects(site, cell).await;
+    drop(held);
+    let after = match others {
+        Ok(told) => can_connect_again(site, cell).await.map(|again| format!("{told}; {again}")),
+        failed => failed,
+    };
+    site.file(cell, between(Ok("the first connections stood".to_owned()), found, after));
+}
+
+/// How long the broker may take to notice that connections have ended.
+const RELEASE_DEADLINE: Duration = Duration::from_secs(3);
+/// Between two tries.
+const RELEASE_POLL: Duration = Duration::from_millis(10);
+
+/// The share is free again, for the same one: whatever comes next finds it so.
+async fn can_connect_again(site: &Site, cell: &Cell) -> Result<String, String> {
+    let until = Instant::now() + RELEASE_DEADLINE;
+    loop {
+        let (seen, session) = site.log_in(&cell.who, &cell.from).await?;
+        match session {
+            Some(_) => return Ok(seen.to_string()),
+            None if Instant::now() >= until => return Err(seen.to_string()),
+            None => sleep(RELEASE_POLL).await,
+        }
+    }
+}
+
+/// What one tenant uses up is its own share: somebody of another one is let in meanwhile.
+async fn somebody_else_connects(site: &Site, cell: &Cell) -> Result<String, String> {
+    let own = match &cell.who {
+        Who::Peer(name) => name.tenant().cloned(),
+        _ => None,
+    };
+    let other = site.model.agents().find(|agent| agent.tenant() != own.as_ref());
+    let Some(other) = other else { return Ok("there is nobody else".to_owned()) };
+    let from = site.model.home_of(&other);
+    let (seen, session) = site.log_in(&Who::Peer(other), &from).await?;
+    session.map(|_| seen.to_string()).ok_or_else(|| seen.to_string())
+}

@@ -1,0 +1,303 @@
+//! What somebody does with a tenant's messages. What counts is what is heard: by the tenant, or of it.
+
+use bulkhead_identity::{PeerName, Subject, TenantSlug};
+use bulkhead_plan::access::{DenialReason, MessageOperation, Operation, Outcome};
+use bulkhead_plan::matrix::Cell;
+use bulkhead_probe::nats::Headers;
+use bulkhead_probe::{Nonce, Observation, Sight};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use serde_json::{Value, json};
+
+use super::Stage;
+use super::owner::Owner;
+use super::talker::{Desk, Talker};
+
+/// The header in which the broker says who asks.
+const REQUEST_INFO: &str = "Nats-Request-Info";
+
+/// Attempts them on one connection, between two proofs that both sides can talk.
+pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug, cells: &[&Cell]) {
+    if cells.is_empty() {
+        return;
+    }
+    let ready = async { Ok::<_, String>((stage.owner(tenant)?.clone(), desk.talker(stage).await?)) };
+    let (owner, talker) = match ready.await {
+        Ok(ready) => ready,
+        Err(why) => return cells.iter().for_each(|cell| stage.site.file_unjudged(cell, why.clone())),
+    };
+    let before = both_work(stage, &owner, &talker).await;
+    let mut found = Vec::new();
+    for cell in cells {
+        let Operation::Message { operation, .. } = &cell.operation else { continue };
+        let round = Round { desk, owner: &owner, talker: &talker, nonce: Nonce::fresh() };
+        let judged = round.attempt(*operation).await.unwrap_or_else(Judged::inconclusive);
+        found.push((cell, judged));
+    }
+    let after = both_work(stage, &owner, &talker).await;
+    for (cell, judged) in found {
+        stage.site.file(cell, between(before.clone(), judged, after.clone()));
+    }
+}
+
+/// Whoever acts can talk, and whoever is acted upon can hear.
+async fn both_work(stage: &Stage<'_>, owner: &Owner, talker: &Talker) -> Result<String, String> {
+    let works = talker.works(stage).await?;
+    owner.has_heard("").await?;
+    Ok(format!("{works}; {} hears itself", owner.tenant))
+}
+
+/// One attempt. Its nonce is in whatever is said in it.
+struct Round<'a> {
+    desk: &'a Desk,
+    owner: &'a Owner,
+    talker: &'a Talker,
+    nonce: Nonce,
+}
+
+impl Round<'_> {
+    async fn attempt(&self, operation: MessageOperation) -> Result<Judged, String> {
+        let tenant = &self.owner.tenant;
+        match operation {
+            MessageOperation::Publish => self.publish(&self.results()).await,
+            MessageOperation::PublishAsPoller => {
+                self.publish(&Subject::poller_health(tenant).to_string()).await
+            }
+            MessageOperation::PublishToInbox => self.publish(&format!("_INBOX.mx.{}", self.nonce)).await,
+            MessageOperation::Subscribe => self.listen(&format!("{tenant}.agents.>"), None).await,
+            MessageOperation::SubscribeAnyTenant => self.listen("*.agents.>", None).await,
+            MessageOperation::SubscribeEverything => self.listen(">", None).await,
+            MessageOperation::JoinQueue => {
+                let group = format!("workers-{}", self.nonce);
+                self.listen(&format!("{tenant}.agents.>"), Some(&group)).await
+            }
+            MessageOperation::RequestJob => Ok(self.request_job().await),
+            MessageOperation::ListenToInboxes => self.listen_to_inboxes().await,
+            MessageOperation::AnswerInto => self.answer_into().await,
+            MessageOperation::ReceiptInto => self.receipt_into().await,
+            MessageOperation::AskInto => self.ask_into().await,
+            MessageOperation::AskInItsName => self.ask_in_its_name().await,
+        }
+    }
+
+    /// A subject of the owner's results that is this round's alone.
+    fn results(&self) -> String {
+        format!("{}.agents.results.mx-{}", self.owner.tenant, self.nonce)
+    }
+
+    /// Whether the owner has heard anything of this round, after something that the broker took.
+    async fn crossed(&self, taken: &Observation<()>, subject: &str) -> Result<Judged, String> {
+        let mut evidence = vec![taken.to_string()];
+        let outcome = match judge_operation(&taken.sight, subject) {
+            Outcome::Allowed => self.heard(self.nonce.as_str(), &mut evidence).await?,
+            refused => refused,
+        };
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    /// Allowed when the owner has heard it; else it stayed in the account that it was said in.
+    async fn heard(&self, text: &str, evidence: &mut Vec<String>) -> Result<Outcome, String> {
+        let heard = self.owner.has_heard(text).await?;
+        evidence.push(format!("{} has heard {text}: {heard}", self.owner.tenant));
+        Ok(if heard { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) })
+    }
+
+    async fn publish(&self, subject: &str) -> Result<Judged, String> {
+        let sent = self.talker.session.publish(subject, None, Headers::default(), self.nonce.as_str()).await;
+        self.crossed(&sent, subject).await
+    }
+
+    /// Subscribes; when the broker lets it, the owner says something and hears it itself, and then it is seen whether the
+    /// listener has heard it too.
+    async fn listen(&self, subject: &str, group: Option<&str>) -> Result<Judged, String> {
+        let (report, interest) = self.talker.session.subscribe(subject, group).await.split();
+        let Some(interest) = interest else {
+            return Ok(Judged::new(judge_operation(&report.sight, subject), vec![report.to_string()]));
+        };
+        self.owner.says(&self.results(), self.nonce.as_str()).await?;
+        self.overheard(&report, interest).await
+    }
+
+    /// Whether the listener has received anything of this round.
+    async fn overheard(
+        &self,
+        report: &Observation<()>,
+        interest: bulkhead_probe::nats::Interest,
+    ) -> Result<Judged, String> {
+        let flushed = self.talker.session.flush().await;
+        if !matches!(flushed.sight, Sight::Answered(())) {
+            return Err(format!("{} can no longer hear: {flushed}", self.talker.name));
+        }
+        let taken = self.talker.session.take(interest).await;
+        let Sight::Answered(messages) = &taken.sight else {
+            return Err(format!("{} can no longer hear: {taken}", self.talker.name));
+        };
+        let found = messages.iter().find(|message| message.text().contains(self.nonce.as_str()));
+        let told = match found {
+            Some(message) => format!("it heard on {}: {:.200}", message.subject, message.text()),
+            None => format!("it heard {} messages, none of them this", messages.len()),
+        };
+        let outcome = match found {
+            Some(_) => Outcome::Allowed,
+            None => Outcome::Denied(DenialReason::OtherAccount),
+        };
+        Ok(Judged::new(outcome, vec![report.to_string(), told]))
+    }
+
+    fn job(&self) -> String {
+        let job = json!({ "name": "matrix", "type": "process", "details": "bulkhead-agent",
+                          "timeout_ms": 1000, "nonce": self.nonce.as_str() });
+        job.to_string()
+    }
+
+    async fn request_job(&self) -> Judged {
+        let subject = self.owner.job_subject();
+        let asked = self.talker.session.request(&subject, Headers::default(), &self.job()).await;
+        let (report, answer) = asked.split();
+        let mut evidence = vec![report.to_string()];
+        evidence.extend(answer.map(|answer| format!("answered: {:.200}", answer.text())));
+        Judged::new(judge_operation(&report.sight, &subject), evidence)
+    }
+
+    /// The owner gives its own agent a job, and hears the answer in its inbox.
+    async fn listen_to_inboxes(&self) -> Result<Judged, String> {
+        let (report, interest) = self.talker.session.subscribe("_INBOX.>", None).await.split();
+        let Some(interest) = interest else {
+            return Ok(Judged::new(judge_operation(&report.sight, "_INBOX.>"), vec![report.to_string()]));
+        };
+        let subject = self.owner.job_subject();
+        let asked = self.owner.session.request(&subject, Headers::default(), &self.job()).await;
+        match &asked.sight {
+            Sight::Answered(answer) if answer.text().contains(self.nonce.as_str()) => {}
+            _ => return Err(format!("{} gets no answer of its own: {asked}", self.owner.tenant)),
+        }
+        self.overheard(&report, interest).await
+    }
+
+    /// `allow_responses` lets a client publish wherever a message that it received asks for an answer. So it asks itself,
+    /// for an answer in the owner's space.
+    async fn answer_into(&self) -> Result<Judged, String> {
+        let target = self.results();
+        let mut evidence = Vec::new();
+        if let Some((subject, interest)) = self.talker.own() {
+            let asked = self
+                .talker
+                .session
+                .publish(subject, Some(&target), Headers::default(), self.nonce.as_str())
+                .await;
+            evidence.push(asked.to_string());
+            let heard = self.talker.session.wait_for(*interest, self.nonce.as_str()).await;
+            if !matches!(heard.sight, Sight::Answered(_)) {
+                return Err(format!(
+                    "it did not get its own question, so that nothing was answered: {heard}"
+                ));
+            }
+        }
+        let answer = format!("answer {}", Nonce::fresh());
+        let sent = self.talker.session.publish(&target, None, Headers::default(), &answer).await;
+        evidence.push(sent.to_string());
+        let outcome = match judge_operation(&sent.sight, &target) {
+            Outcome::Allowed => self.heard(&answer, &mut evidence).await?,
+            refused => refused,
+        };
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    /// A message that the platform imports keeps the reply subject that its tenant wrote on it. A receipt of the platform's
+    /// stream would go there *inside the platform's account*, whose streams keep every tenant's results.
+    async fn receipt_into(&self) -> Result<Judged, String> {
+        let own = match &self.talker.name {
+            PeerName::Tenant(name) => format!("{}.agents.results.mx-{}", name.tenant, self.nonce),
+            PeerName::Platform(_) => self.results(),
+        };
+        let receipt = format!("{}.agents.results.receipt-{}", self.owner.tenant, self.nonce);
+        let sent =
+            self.talker.session.publish(&own, Some(&receipt), Headers::default(), self.nonce.as_str()).await;
+        let mut evidence = vec![sent.to_string()];
+        match judge_operation(&sent.sight, &own) {
+            Outcome::Allowed => {}
+            refused => return Ok(Judged::new(refused, evidence)),
+        }
+        let PeerName::Tenant(name) = &self.talker.name else {
+            return Err("only tenants have results that the platform keeps".to_owned());
+        };
+        let archive = super::platform::Archive::of(&self.desk.platform);
+        archive.wait_for(&name.tenant, &own).await?;
+        // What is said afterwards on the way that a receipt would take is kept; so a receipt would be there by then.
+        let marker = format!("{}.agents.results.marker-{}", self.owner.tenant, self.nonce);
+        let marked = self.desk.platform.publish(&marker, None, Headers::default(), self.nonce.as_str()).await;
+        evidence.push(marked.to_string());
+        archive.wait_for(&self.owner.tenant, &marker).await?;
+        let kept = archive.find(&self.owner.tenant, &receipt).await?;
+        evidence.push(match &kept {
+            Some(text) => format!("the receipt is kept among {}'s results: {text:.200}", self.owner.tenant),
+            None => format!("no receipt is kept among {}'s results", self.owner.tenant),
+        });
+        let outcome = match kept {
+            Some(_) => Outcome::Allowed,
+            None => self.heard(&format!("receipt-{}", self.nonce), &mut evidence).await?,
+        };
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    /// The platform's service is asked, sees by whom, and answers to where the broker says.
+    async fn ask(&self, reply: &str, headers: Headers) -> Result<Asked, String> {
+        let subject = format!("svc.{}", self.desk.service);
+        let sent = self.talker.session.publish(&subject, Some(reply), headers, self.nonce.as_str()).await;
+        match judge_operation(&sent.sight, &subject) {
+            Outcome::Allowed => {}
+            refused => return Ok(Asked::Refused(Judged::new(refused, vec![sent.to_string()]))),
+        }
+        let heard = self.desk.platform.wait_for(self.desk.offered, self.nonce.as_str()).await;
+        let Sight::Answered(request) = &heard.sight else {
+            return Err(format!("the platform's service was not asked: {heard}; {sent}"));
+        };
+        let info: Value = request
+            .headers
+            .get(REQUEST_INFO)
+            .and_then(|info| serde_json::from_str(info).ok())
+            .unwrap_or(Value::Null);
+        if let Some(reply) = &request.reply {
+            let answered =
+                self.desk.platform.publish(reply, None, Headers::default(), self.nonce.as_str()).await;
+            if !matches!(answered.sight, Sight::Answered(())) {
+                return Err(format!("the platform's service could not answer: {answered}"));
+            }
+        }
+        let evidence =
+            vec![sent.to_string(), format!("the service was asked on {} by {info}", request.subject)];
+        Ok(Asked::By { account: info["acc"].as_str().unwrap_or("nobody").to_owned(), evidence })
+    }
+
+    async fn ask_into(&self) -> Result<Judged, String> {
+        match self.ask(&self.results(), Headers::default()).await? {
+            Asked::Refused(judged) => Ok(judged),
+            Asked::By { mut evidence, .. } => {
+                let outcome = self.heard(self.nonce.as_str(), &mut evidence).await?;
+                Ok(Judged::new(outcome, evidence))
+            }
+        }
+    }
+
+    async fn ask_in_its_name(&self) -> Result<Judged, String> {
+        let account = format!("T_{}", self.owner.tenant);
+        let forged = json!({ "acc": account, "user": self.owner.agent.to_string() }).to_string();
+        let inbox = format!("_INBOX.mx.{}", self.nonce);
+        match self.ask(&inbox, Headers::one(REQUEST_INFO, &forged)).await? {
+            Asked::Refused(judged) => Ok(judged),
+            Asked::By { account: found, evidence } => {
+                let believed = found == account;
+                let outcome =
+                    if believed { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) };
+                Ok(Judged::new(outcome, evidence))
+            }
+        }
+    }
+}
+
+/// What came of asking the platform's service.
+enum Asked {
+    /// The broker refused.
+    Refused(Judged),
+    /// The service was asked, and this is whom it saw.
+    By { account: String, evidence: Vec<String> },
+}

@@ -1,0 +1,296 @@
+//! Whoever is acted upon: a tenant that listens to its own, and keeps a stream and two buckets.
+
+use bulkhead_identity::{PeerName, Subject, TenantSlug};
+use bulkhead_plan::access::Who;
+use bulkhead_probe::nats::{Headers, Interest};
+use bulkhead_probe::post::RemoteSession;
+use bulkhead_probe::{Nonce, Observation, Sight};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::site::Site;
+
+/// The reservation of one stream. Tenants have a megabyte of memory for streams in all.
+const STREAM_BYTES_MAX: u64 = 16 * 1024;
+/// How many notes an owner keeps.
+pub(super) const NOTES: u64 = 3;
+
+/// A tenant on stage.
+pub(crate) struct Owner {
+    pub(crate) tenant: TenantSlug,
+    pub(crate) agent: PeerName,
+    pub(crate) session: RemoteSession,
+    /// Everything below its own prefix.
+    own: Interest,
+    /// The answers to its requests.
+    inboxes: Interest,
+    /// What it has heard since it is on stage: subjects and payloads.
+    heard: Mutex<Vec<String>>,
+    run: Nonce,
+    /// Held by whoever does something to what it keeps.
+    pub(crate) kept: Mutex<()>,
+}
+
+impl Owner {
+    /// Has the tenant's first agent listen and keep its things.
+    pub(super) async fn on_stage(site: &Site, tenant: &TenantSlug, run: &Nonce) -> Result<Self, String> {
+        let agent = site.first_agent(tenant).ok_or_else(|| format!("{tenant} has no agent"))?;
+        let from = site.model.home_of(&agent);
+        let (seen, session) = site.log_in(&Who::Peer(agent.clone()), &from).await?;
+        let session = session.ok_or_else(|| format!("{agent} cannot log in: {seen}"))?;
+        let own = listen(&session, &format!("{tenant}.>")).await?;
+        let inboxes = listen(&session, "_INBOX.>").await?;
+        let owner = Self {
+            tenant: tenant.clone(),
+            agent,
+            session,
+            own,
+            inboxes,
+            heard: Mutex::default(),
+            run: run.clone(),
+            kept: Mutex::default(),
+        };
+        owner.keep_origin().await?;
+        owner.keep().await?;
+        Ok(owner)
+    }
+
+    async fn keep_origin(&self) -> Result<(), String> {
+        self.create(&self.origin(), &json!({ "subjects": [self.origin_subject()] })).await?;
+        for _ in 0..NOTES {
+            self.store(&self.origin_subject()).await?;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, name: &str, rest: &Value) -> Result<(), String> {
+        let made = self.api(&format!("$JS.API.STREAM.CREATE.{name}"), &configuration(name, rest)).await;
+        must(&made, || format!("{} cannot keep {name}", self.tenant))
+    }
+
+    /// The stream with its notes.
+    pub(super) fn notes(&self) -> String {
+        format!("MX_{}_{}", self.run, self.tenant)
+    }
+
+    /// Where notes are published.
+    pub(super) fn note_subject(&self) -> String {
+        format!("{}.notes.mx-{}", self.tenant, self.run)
+    }
+
+    /// The stream behind its bucket of values.
+    pub(super) fn values(&self) -> String {
+        format!("KV_{}", self.bucket())
+    }
+
+    fn bucket(&self) -> String {
+        format!("MX{}_{}", self.run, self.tenant)
+    }
+
+    /// The subject of its one value.
+    pub(super) fn value_subject(&self) -> String {
+        format!("$KV.{}.colour", self.bucket())
+    }
+
+    /// The stream behind its bucket of objects.
+    pub(super) fn objects(&self) -> String {
+        format!("OBJ_{}", self.bucket())
+    }
+
+    /// The subject of its object's one chunk.
+    pub(super) fn chunk_subject(&self) -> String {
+        format!("$O.{}.C.one", self.bucket())
+    }
+
+    /// The subject of its object's description.
+    pub(super) fn object_subject(&self) -> String {
+        format!("$O.{}.M.one", self.bucket())
+    }
+
+    /// A stream that every tenant has under this very name.
+    pub(super) fn namesake(&self) -> String {
+        format!("SAME_{}", self.run)
+    }
+
+    /// A stream that nobody does anything to but copy it.
+    pub(super) fn origin(&self) -> String {
+        format!("ORG_{}_{}", self.run, self.tenant)
+    }
+
+    fn origin_subject(&self) -> String {
+        format!("{}.origin.mx-{}", self.tenant, self.run)
+    }
+
+    fn namesake_subject(&self) -> String {
+        format!("{}.same.mx-{}", self.tenant, self.run)
+    }
+
+    /// What every note of its says.
+    pub(super) fn mark(&self) -> String {
+        format!("kept by {} in {}", self.tenant, self.run)
+    }
+
+    /// Where its first agent takes jobs.
+    pub(super) fn job_subject(&self) -> String {
+        match &self.agent {
+            PeerName::Tenant(name) => Subject::jobs(&self.tenant, &name.agent_id()).to_string(),
+            PeerName::Platform(_) => String::new(),
+        }
+    }
+
+    async fn api(&self, subject: &str, body: &Value) -> Observation<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.session.api(subject, Headers::default(), &body).await
+    }
+
+    /// Makes everything that it keeps, anew where something is there.
+    pub(super) async fn keep(&self) -> Result<(), String> {
+        for stream in [self.notes(), self.values(), self.objects(), self.namesake()] {
+            let _gone_or_never_there =
+                self.api(&format!("$JS.API.STREAM.DELETE.{stream}"), &Value::Null).await;
+        }
+        let streams = [
+            (self.notes(), json!({ "subjects": [self.note_subject()], "allow_direct": true })),
+            (
+                self.values(),
+                json!({ "subjects": [format!("$KV.{}.>", self.bucket())], "max_msgs_per_subject": 1,
+                        "discard": "new", "allow_rollup_hdrs": true, "allow_direct": true }),
+            ),
+            (
+                self.objects(),
+                json!({ "subjects": [format!("$O.{}.>", self.bucket())], "discard": "new",
+                        "allow_rollup_hdrs": true, "allow_direct": true }),
+            ),
+            (self.namesake(), json!({ "subjects": [self.namesake_subject()] })),
+        ];
+        for (name, rest) in streams {
+            self.create(&name, &rest).await?;
+        }
+        for _ in 0..NOTES {
+            self.store(&self.note_subject()).await?;
+        }
+        for subject in
+            [self.value_subject(), self.chunk_subject(), self.object_subject(), self.namesake_subject()]
+        {
+            self.store(&subject).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores something that carries its mark.
+    pub(super) async fn store(&self, subject: &str) -> Result<(), String> {
+        let stored = self.session.api(subject, Headers::default(), &self.mark()).await;
+        must(&stored, || format!("{} cannot store on {subject}", self.tenant))
+    }
+
+    /// Whether its notes, values and objects are as it made them.
+    ///
+    /// # Errors
+    /// It cannot be said.
+    pub(super) async fn is_intact(&self) -> Result<bool, String> {
+        let whole = [(self.notes(), NOTES), (self.values(), 1), (self.objects(), 2)];
+        for (stream, count) in whole {
+            if self.count(&stream).await? != Some(count) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether its namesake has lost what it put there.
+    pub(super) async fn namesake_is_intact(&self) -> Result<bool, String> {
+        Ok(self.count(&self.namesake()).await? == Some(1))
+    }
+
+    /// Has its namesake hold what it put there, and nothing else.
+    pub(super) async fn fill_namesake(&self) -> Result<(), String> {
+        if self.namesake_is_intact().await? {
+            return Ok(());
+        }
+        let purged = self.api(&format!("$JS.API.STREAM.PURGE.{}", self.namesake()), &Value::Null).await;
+        must(&purged, || format!("{} cannot empty its own stream", self.tenant))?;
+        self.store(&self.namesake_subject()).await
+    }
+
+    /// How many messages a stream of its holds, with the configuration that it gave; nothing when it is gone or another.
+    async fn count(&self, stream: &str) -> Result<Option<u64>, String> {
+        let info = self.api(&format!("$JS.API.STREAM.INFO.{stream}"), &Value::Null).await;
+        match &info.sight {
+            Sight::Answered(info) => {
+                let untouched = info["config"]["max_bytes"] == STREAM_BYTES_MAX
+                    && info["config"]["max_msgs"].as_i64() == Some(-1);
+                Ok(untouched.then(|| info["state"]["messages"].as_u64()).flatten())
+            }
+            Sight::Refused(refusal) if refusal.is_stream_not_found() => Ok(None),
+            _ => Err(format!("{} cannot look at its own {stream}: {info}", self.tenant)),
+        }
+    }
+
+    /// Hears now whatever was sent to it before, and says whether any of it has this text.
+    ///
+    /// # Errors
+    /// It cannot hear: then its silence says nothing.
+    pub(super) async fn has_heard(&self, text: &str) -> Result<bool, String> {
+        let canary = Nonce::fresh();
+        let subject = format!("{}.canary.{canary}", self.tenant);
+        let sent = self.session.publish(&subject, None, Headers::default(), canary.as_str()).await;
+        must(&sent, || format!("{} cannot talk to itself", self.tenant))?;
+        let mut heard = self.heard.lock().await;
+        for interest in [self.own, self.inboxes] {
+            let taken = self.session.take(interest).await;
+            let Sight::Answered(messages) = &taken.sight else {
+                return Err(format!("{} cannot hear: {taken}", self.tenant));
+            };
+            heard.extend(messages.iter().map(|message| format!("{} {}", message.subject, message.text())));
+        }
+        if !heard.iter().any(|line| line.contains(canary.as_str())) {
+            return Err(format!("{} does not even hear itself", self.tenant));
+        }
+        Ok(heard.iter().any(|line| line.contains(text)))
+    }
+
+    /// Says something on one of its own subjects, and hears it itself.
+    pub(super) async fn says(&self, subject: &str, text: &str) -> Result<(), String> {
+        let sent = self.session.publish(subject, None, Headers::default(), text).await;
+        must(&sent, || format!("{} cannot publish on {subject}", self.tenant))?;
+        match self.has_heard(text).await? {
+            true => Ok(()),
+            false => Err(format!("{} did not hear its own message on {subject}", self.tenant)),
+        }
+    }
+
+    /// Takes away what it kept.
+    pub(super) async fn leave(&self) {
+        for stream in [self.notes(), self.values(), self.objects(), self.namesake(), self.origin()] {
+            // A run that is cut short leaves them; they are small, and the next environment has none.
+            let _ = self.api(&format!("$JS.API.STREAM.DELETE.{stream}"), &Value::Null).await;
+        }
+    }
+}
+
+/// A configuration with bounds: the accounts require them.
+pub(super) fn configuration(name: &str, rest: &Value) -> Value {
+    let mut config = json!({
+        "name": name, "storage": "memory", "retention": "limits", "num_replicas": 1,
+        "max_bytes": STREAM_BYTES_MAX, "discard": "old",
+    });
+    if let (Some(config), Some(rest)) = (config.as_object_mut(), rest.as_object()) {
+        config.extend(rest.clone());
+    }
+    config
+}
+
+pub(super) async fn listen(session: &RemoteSession, subject: &str) -> Result<Interest, String> {
+    let heard = session.subscribe(subject, None).await;
+    match heard.sight {
+        Sight::Answered(interest) => Ok(interest),
+        _ => Err(format!("a subscription that must be possible is not: {heard}")),
+    }
+}
+
+pub(super) fn must<T>(seen: &Observation<T>, what: impl FnOnce() -> String) -> Result<(), String> {
+    match seen.sight {
+        Sight::Answered(_) => Ok(()),
+        _ => Err(format!("{}: {seen}", what())),
+    }
+}

@@ -1,0 +1,206 @@
+//! What somebody does with what a tenant keeps: requests of the JetStream API
+//! (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>), and messages that streams would take.
+
+use bulkhead_identity::TenantSlug;
+use bulkhead_plan::access::{DenialReason, Operation, Outcome, StorageOperation};
+use bulkhead_plan::matrix::Cell;
+use bulkhead_probe::nats::Headers;
+use bulkhead_probe::{Nonce, Observation, Sight};
+use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use serde_json::{Value, json};
+
+use super::Stage;
+use super::owner::{Owner, configuration};
+use super::talker::{Desk, Talker};
+
+/// The header that has a message replace everything before it.
+const ROLL_UP: &str = "Nats-Rollup";
+
+/// Attempts them on one connection, while nobody else does anything to what the owner keeps.
+pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug, cells: &[&Cell]) {
+    if cells.is_empty() {
+        return;
+    }
+    let ready = async { Ok::<_, String>((stage.owner(tenant)?.clone(), desk.talker(stage).await?)) };
+    let (owner, talker) = match ready.await {
+        Ok(ready) => ready,
+        Err(why) => return cells.iter().for_each(|cell| stage.site.file_unjudged(cell, why.clone())),
+    };
+    let kept = owner.kept.lock().await;
+    let before = both_work(stage, desk, &owner, &talker).await;
+    let mut found = Vec::new();
+    for cell in cells {
+        let Operation::Storage { operation, .. } = &cell.operation else { continue };
+        let visit = Visit { stage, desk, owner: &owner, talker: &talker };
+        let judged = visit.attempt(*operation).await.unwrap_or_else(Judged::inconclusive);
+        found.push((cell, judged));
+    }
+    let after = both_work(stage, desk, &owner, &talker).await;
+    drop(kept);
+    for (cell, judged) in found {
+        stage.site.file(cell, between(before.clone(), judged, after.clone()));
+    }
+}
+
+/// Whoever acts can talk and, where it keeps anything, read it; and the owner has what it keeps.
+async fn both_work(stage: &Stage<'_>, desk: &Desk, owner: &Owner, talker: &Talker) -> Result<String, String> {
+    let works = talker.works(stage).await?;
+    let reads = match desk.own(stage) {
+        Some(own) => {
+            let info = format!("$JS.API.STREAM.INFO.{}", own.namesake());
+            let seen = talker.session.api(&info, Headers::default(), "").await;
+            if !matches!(seen.sight, Sight::Answered(_)) {
+                return Err(format!("{} cannot even read what it keeps itself: {seen}", talker.name));
+            }
+            " and reads a stream of its own"
+        }
+        None => "",
+    };
+    match owner.is_intact().await? {
+        true => Ok(format!("{works}{reads}; {} has what it keeps", owner.tenant)),
+        false => Err(format!("{} no longer has what it keeps", owner.tenant)),
+    }
+}
+
+/// One talker at one owner's things.
+pub(super) struct Visit<'a> {
+    pub(super) stage: &'a Stage<'a>,
+    pub(super) desk: &'a Desk,
+    pub(super) owner: &'a Owner,
+    pub(super) talker: &'a Talker,
+}
+
+impl Visit<'_> {
+    async fn attempt(&self, operation: StorageOperation) -> Result<Judged, String> {
+        use StorageOperation as Do;
+        match operation {
+            Do::ListNames => self.list("$JS.API.STREAM.NAMES").await,
+            Do::List => self.list("$JS.API.STREAM.LIST").await,
+            Do::ReadNamesake => self.read_namesake().await,
+            Do::PurgeNamesake => self.purge_namesake().await,
+            _ => self.ask(operation).await,
+        }
+    }
+
+    /// A request or a message, and afterwards a look at what the owner keeps, whatever the answer was.
+    async fn ask(&self, operation: StorageOperation) -> Result<Judged, String> {
+        let (subject, headers, body) = request(operation, self.owner);
+        let asked = self.talker.session.api(&subject, headers, &body).await;
+        let mut evidence = vec![asked.to_string()];
+        if let Sight::Answered(answer) = &asked.sight {
+            evidence.push(format!("answered: {:.200}", answer.to_string()));
+        }
+        let mut outcome = judge_operation(&asked.sight, &subject);
+        if !self.owner.is_intact().await? {
+            evidence.push(format!("{} no longer has what it kept", self.owner.tenant));
+            outcome = Outcome::Allowed;
+            self.owner.keep().await?;
+        }
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    /// The answer is a list, of whatever the caller's account has.
+    async fn list(&self, subject: &str) -> Result<Judged, String> {
+        let asked = self.talker.session.api(subject, Headers::default(), "").await;
+        let mut evidence = vec![asked.to_string()];
+        let outcome = match &asked.sight {
+            Sight::Answered(answer) => {
+                let found = answer.to_string().contains(&self.owner.notes());
+                evidence.push(format!("{} is in it: {found}", self.owner.notes()));
+                if found { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) }
+            }
+            _ => judge_operation(&asked.sight, subject),
+        };
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    async fn read_namesake(&self) -> Result<Judged, String> {
+        let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.owner.namesake());
+        let body = json!({ "seq": 1, "next_by_subj": ">" }).to_string();
+        let asked = self.talker.session.api(&subject, Headers::default(), &body).await;
+        let mut evidence = vec![asked.to_string()];
+        let outcome = match &asked.sight {
+            Sight::Answered(answer) => {
+                let whose = answer["message"]["subject"].as_str().unwrap_or_default().to_owned();
+                let found = whose.starts_with(&format!("{}.", self.owner.tenant));
+                evidence.push(format!("it read a message of {whose}"));
+                if found { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) }
+            }
+            _ => judge_operation(&asked.sight, &subject),
+        };
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    async fn purge_namesake(&self) -> Result<Judged, String> {
+        let _alone = self.stage.namesakes.lock().await;
+        let subject = format!("$JS.API.STREAM.PURGE.{}", self.owner.namesake());
+        let asked = self.talker.session.api(&subject, Headers::default(), "").await;
+        let mut evidence = vec![asked.to_string()];
+        let outcome = match &asked.sight {
+            Sight::Answered(_) => {
+                let intact = self.owner.namesake_is_intact().await?;
+                evidence.push(format!("{}'s stream of that name is as it was: {intact}", self.owner.tenant));
+                if intact { Outcome::Denied(DenialReason::OtherAccount) } else { Outcome::Allowed }
+            }
+            _ => judge_operation(&asked.sight, &subject),
+        };
+        for owner in [self.desk.own(self.stage), Some(self.owner)].into_iter().flatten() {
+            owner.fill_namesake().await?;
+        }
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    /// A request of the talker's own that must be possible, for what an attempt needs.
+    pub(super) async fn api(&self, subject: &str, body: &Value) -> Observation<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.talker.session.api(subject, Headers::default(), &body).await
+    }
+}
+
+/// What is asked, or published, and with which headers.
+fn request(operation: StorageOperation, owner: &Owner) -> (String, Headers, String) {
+    use StorageOperation as Do;
+    let none = Headers::default;
+    let api = |verb: &str, stream: String, body: Value| {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        (format!("$JS.API.{verb}.{stream}"), none(), body)
+    };
+    let last = |subject: String| json!({ "last_by_subj": subject });
+    match operation {
+        Do::Describe => api("STREAM.INFO", owner.notes(), Value::Null),
+        Do::ReadMessage => api("STREAM.MSG.GET", owner.notes(), last(owner.note_subject())),
+        Do::ReadDirect => api("DIRECT.GET", owner.notes(), last(owner.note_subject())),
+        Do::Consume => {
+            let config = json!({ "ack_policy": "none", "deliver_policy": "all", "mem_storage": true,
+                                 "inactive_threshold": 1_000_000_000_u64 });
+            let body = json!({ "stream_name": owner.notes(), "config": config });
+            api("CONSUMER.CREATE", owner.notes(), body)
+        }
+        Do::BackUp => {
+            let deliver = format!("_INBOX.backup.{}", Nonce::fresh());
+            let body = json!({ "deliver_subject": deliver, "no_consumers": true });
+            api("STREAM.SNAPSHOT", owner.notes(), body)
+        }
+        Do::ReadValue => api("STREAM.MSG.GET", owner.values(), last(owner.value_subject())),
+        Do::ReadObject => api("STREAM.MSG.GET", owner.objects(), last(owner.object_subject())),
+        Do::Store => (owner.note_subject(), none(), "somebody's note".to_owned()),
+        Do::PutValue => (owner.value_subject(), none(), "another colour".to_owned()),
+        Do::PutObject => (owner.chunk_subject(), none(), "another chunk".to_owned()),
+        Do::Purge => api("STREAM.PURGE", owner.notes(), Value::Null),
+        Do::RemoveMessage => api("STREAM.MSG.DELETE", owner.notes(), json!({ "seq": 1 })),
+        Do::Reconfigure => {
+            let changed = json!({ "subjects": [owner.note_subject()], "max_msgs": 1, "allow_direct": true });
+            api("STREAM.UPDATE", owner.notes(), configuration(&owner.notes(), &changed))
+        }
+        Do::Delete => api("STREAM.DELETE", owner.notes(), Value::Null),
+        Do::DeleteBucket => api("STREAM.DELETE", owner.values(), Value::Null),
+        Do::RollUp => (owner.note_subject(), Headers::one(ROLL_UP, "all"), "all there is".to_owned()),
+        Do::PurgeAccount => api("ACCOUNT.PURGE", format!("T_{}", owner.tenant), Value::Null),
+        Do::ReadRecord => {
+            let everything = last(format!("{}.>", owner.tenant));
+            api("STREAM.MSG.GET", format!("RESULTS_{}", owner.tenant), everything)
+        }
+        // What else there is takes more than one request.
+        _ => api("STREAM.PURGE", format!("RESULTS_{}", owner.tenant), Value::Null),
+    }
+}

@@ -1,0 +1,117 @@
+//! Whoever acts: somebody whom the broker lets in, with the proof that it can do there what it may.
+
+use bulkhead_identity::{PeerName, PlatformName};
+use bulkhead_plan::access::{Vantage, Who};
+use bulkhead_probe::nats::{Headers, Interest};
+use bulkhead_probe::post::RemoteSession;
+use bulkhead_probe::{Nonce, Sight};
+use serde_json::json;
+
+use super::Stage;
+use super::owner::{Owner, listen, must};
+use crate::site::{ADMIN, POLLER};
+
+/// Somebody at work, and the platform's voice for it.
+pub(crate) struct Desk {
+    pub(crate) who: Who,
+    pub(crate) name: PeerName,
+    pub(crate) from: Vantage,
+    /// The poller, which offers a service and reads what the platform keeps.
+    pub(crate) platform: RemoteSession,
+    /// The service that the platform offers at this desk.
+    pub(crate) offered: Interest,
+    pub(crate) service: String,
+    /// The administrator, who reads what is kept.
+    pub(crate) administrator: RemoteSession,
+}
+
+/// One connection of a talker's.
+pub(crate) struct Talker {
+    pub(crate) session: RemoteSession,
+    pub(crate) name: PeerName,
+    /// Where it talks to itself.
+    own: Option<(String, Interest)>,
+}
+
+impl Desk {
+    pub(super) async fn open(stage: &Stage<'_>, who: &Who, from: &Vantage) -> Result<Self, String> {
+        let Who::Peer(name) = who else {
+            return Err("the broker lets in real peers only".to_owned());
+        };
+        let platform = connection(stage, &Who::Peer(POLLER)).await?;
+        let administrator = connection(stage, &Who::Peer(ADMIN)).await?;
+        let service = format!("mx-{}", Nonce::fresh());
+        let offered = listen(&platform, &format!("svc.*.{service}")).await?;
+        let (who, name, from) = (who.clone(), name.clone(), from.clone());
+        Ok(Self { who, name, from, platform, offered, service, administrator })
+    }
+
+    /// A connection of its own for one round of attempts, so that nothing of an earlier round is heard in it.
+    pub(super) async fn talker(&self, stage: &Stage<'_>) -> Result<Talker, String> {
+        let (seen, session) = stage.site.log_in(&self.who, &self.from).await?;
+        let session = session.ok_or_else(|| format!("{} cannot log in: {seen}", self.name))?;
+        Talker::new(session, &self.name).await
+    }
+
+    /// What its own tenant keeps.
+    pub(super) fn own<'s>(&self, stage: &'s Stage<'_>) -> Option<&'s Owner> {
+        let tenant = self.name.tenant()?;
+        stage.owner(tenant).ok().map(|owner| owner.as_ref())
+    }
+}
+
+/// A connection of a platform's peer, from its home.
+async fn connection(stage: &Stage<'_>, who: &Who) -> Result<RemoteSession, String> {
+    let from = match who {
+        Who::Peer(name) => stage.site.model.home_of(name),
+        _ => Vantage::Host,
+    };
+    // The place has a probe only where something is attempted from it.
+    let from = if stage.site.probe(&from).is_ok() { from } else { Vantage::Host };
+    let (seen, session) = stage.site.log_in(who, &from).await?;
+    session.ok_or_else(|| format!("{who} cannot log in: {seen}"))
+}
+
+impl Talker {
+    pub(super) async fn new(session: RemoteSession, name: &PeerName) -> Result<Self, String> {
+        let own = match name {
+            PeerName::Tenant(name) => Some(format!("{}.own.{}", name.tenant, Nonce::fresh())),
+            PeerName::Platform(PlatformName::Poller) => Some(format!("matrix.own.{}", Nonce::fresh())),
+            // It may say nothing but requests.
+            PeerName::Platform(_) => None,
+        };
+        let own = match own {
+            Some(subject) => {
+                let interest = listen(&session, &subject).await?;
+                Some((subject, interest))
+            }
+            None => None,
+        };
+        Ok(Self { session, name: name.clone(), own })
+    }
+
+    /// The subject on which it talks to itself.
+    pub(super) fn own(&self) -> Option<&(String, Interest)> {
+        self.own.as_ref()
+    }
+
+    /// It says something to itself and hears it; the administrator, who may say nothing, asks the platform.
+    pub(super) async fn works(&self, stage: &Stage<'_>) -> Result<String, String> {
+        let Some((subject, interest)) = &self.own else {
+            let tenant = stage.site.model.tenants().next().ok_or("there is no tenant to ask about")?;
+            let subject = format!("admin.results.{tenant}");
+            let body = json!({ "count": 1 }).to_string();
+            let asked = self.session.request(&subject, Headers::default(), &body).await;
+            must(&asked, || format!("{} is not answered", self.name))?;
+            return Ok(format!("{} is answered on {subject}", self.name));
+        };
+        let said = Nonce::fresh();
+        let sent = self.session.publish(subject, None, Headers::default(), said.as_str()).await;
+        must(&sent, || format!("{} cannot talk to itself", self.name))?;
+        let heard = self.session.wait_for(*interest, said.as_str()).await;
+        match heard.sight {
+            Sight::Answered(_) => Ok(format!("{} hears itself on {subject}", self.name)),
+            _ => Err(format!("{} does not hear itself: {heard}", self.name)),
+        }
+    }
+}
