@@ -3,6 +3,7 @@
 mod child;
 mod cli;
 mod commands;
+mod evidence;
 mod exit;
 mod overview;
 mod paint;
@@ -32,7 +33,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
-    use commands::{bench, certs, compose, dev, doctor, down, e2e, logs, matrix, status, test};
+    use commands::{
+        bench, certs, compose, dev, doctor, down, e2e, logs, matrix, status, test, verify_evidence,
+    };
     match command {
         Command::Certs(command) => certs::run(&command),
         Command::Test(arguments) => on_runtime(test::run(&arguments)),
@@ -42,6 +45,7 @@ fn run(command: Command) -> Outcome {
         Command::Down(arguments) => on_runtime(down::run(&arguments)),
         Command::Compose(arguments) => on_runtime(compose::run(&arguments)),
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
+        Command::VerifyEvidence(arguments) => verify_evidence::run(&arguments),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
         Command::Bench(arguments) => on_runtime(bench::run(&arguments)),

@@ -11,3 +11,4 @@ pub(crate) mod logs;
 pub(crate) mod matrix;
 pub(crate) mod status;
 pub(crate) mod test;
+pub(crate) mod verify_evidence;

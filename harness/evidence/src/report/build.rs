@@ -59,10 +59,26 @@ impl Hidden {
         self
     }
 
-    /// The text without the paths.
+    /// The text without the paths. A path is hidden where it begins and ends as one: `/root` is not in `certs/root.pem`.
     pub fn hide(&self, text: &str) -> String {
-        self.paths.iter().fold(text.to_owned(), |text, (path, word)| text.replace(path.as_str(), word))
+        self.paths.iter().fold(text.to_owned(), |text, (path, word)| replace(&text, path, word))
     }
+}
+
+fn replace(text: &str, path: &str, word: &str) -> String {
+    let goes_on = |one: char| one.is_alphanumeric() || matches!(one, '.' | '-' | '_');
+    let (mut hidden, mut copied) = (String::with_capacity(text.len()), 0);
+    for (at, _) in text.match_indices(path) {
+        let (before, after) = (&text[..at], &text[at + path.len()..]);
+        let begins = !before.ends_with(|one: char| goes_on(one) || one == '/');
+        if begins && !after.starts_with(goes_on) {
+            hidden.push_str(&text[copied..at]);
+            hidden.push_str(word);
+            copied = at + path.len();
+        }
+    }
+    hidden.push_str(&text[copied..]);
+    hidden
 }
 
 impl PlatformFacts {
@@ -111,5 +127,27 @@ impl Report {
         };
         report.verdict = Verdict::of(&report);
         report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Hidden;
+
+    #[test]
+    fn paths_are_hidden_where_they_are_paths() {
+        let hidden = Hidden::nothing().with(Path::new("/root"), "[home]").with(Path::new("/root/a/"), "[a]");
+        let cases = [
+            ("/root/a/b.pem", "[a]/b.pem"),
+            ("found in '/root/a', and /root.", "found in '[a]', and /root."),
+            ("--config=/root/ab", "--config=[home]/ab"),
+            ("certs/root.pem /srv/root/a", "certs/root.pem /srv/root/a"),
+            ("/root", "[home]"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(hidden.hide(text), expected);
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::Signer;
 use crate::report::Verdict;
 
 /// What a verification found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verification {
     /// What holds.
     pub passed: Vec<String>,
@@ -19,6 +21,7 @@ pub struct Verification {
     /// What the report comes to, computed again; nothing when it cannot be read.
     pub verdict: Option<Verdict>,
     /// The hashes of what was inside.
+    #[serde(skip)]
     pub(super) hashes: BTreeMap<String, String>,
 }
 

@@ -18,7 +18,8 @@ use contents::{Contents, Refused, digest};
 pub use findings::Verification;
 
 /// Who is known to have signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Signer {
     /// Whoever holds the key whose public half the verifier gave.
     GivenKey {
