@@ -196,25 +196,27 @@ fn read(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, KeyError> {
 mod tests {
     use super::*;
 
-    /// RFC 8032, 7.1, test 2, in the form that OpenSSL writes.
-    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEzNCJso/5baXbbGT9QIWJ6lM8gnxq7GqYQjOOG6g9MK\n-----END PRIVATE KEY-----\n";
+    /// How a key begins that OpenSSL wrote.
+    const START: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
+    fn pem(seed: &[u8]) -> String {
+        let body = STANDARD.encode([&START[..], seed].concat());
+        format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
+    }
+
+    /// RFC 8032, 7.1, test 2.
     #[test]
     fn a_key_of_openssl_signs_as_the_rfc_says() {
         let folder = tempfile::tempdir().unwrap();
         let seed = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
-        let der =
-            [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20][..], &unhex(seed)]
-                .concat();
         let path = folder.path().join("key.pem");
-        let pem =
-            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
-        std::fs::write(&path, pem).unwrap();
+        std::fs::write(&path, pem(&unhex(seed))).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         let key = SigningKey::read(&path).unwrap();
         let public = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
         assert_eq!(hex(&key.public().0), public);
-        let signature = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
+        let signature = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+                         085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
         assert_eq!(hex(&key.sign(&[0x72])), signature);
         assert!(key.public().verifies(&[0x72], &unhex(signature)));
         assert!(!key.public().verifies(&[0x73], &unhex(signature)));
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn a_key_that_others_can_read_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), KEY).unwrap();
+        std::fs::write(file.path(), pem(&[7; 32])).unwrap();
         for mode in [0o640, 0o604, 0o660] {
             std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
             let error = SigningKey::read(file.path()).unwrap_err();
@@ -247,7 +249,7 @@ mod tests {
             let error = SigningKey::read(file.path()).unwrap_err().to_string();
             assert!(error.contains("openssl genpkey -algorithm ed25519"), "{error}");
         }
-        std::fs::write(file.path(), KEY).unwrap();
+        std::fs::write(file.path(), pem(&[7; 32])).unwrap();
         let error = PublicKey::read(file.path()).unwrap_err().to_string();
         assert!(error.contains("openssl pkey"), "{error}");
     }

@@ -143,7 +143,7 @@ const fn who_is(caller: Column) -> &'static str {
         Column::Poller => "the platform's poller",
         Column::Admin => "the platform's administrator",
         Column::Broker => "the message broker's own certificate",
-        Column::Hostile => "a certificate with one thing wrong",
+        Column::Hostile => "a certificate made for the attack: right, or with one thing wrong",
         Column::Nobody => "somebody without a certificate",
     }
 }

@@ -18,7 +18,8 @@ pub(super) fn write(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(
         out,
         "<p>Which attempts are evidence for which requirement. The requirements are told in our own words; the standards \
-         themselves are what counts. A row that this tool does not cover says so.</p>"
+         themselves are what counts. What was possible, as it must be, are the controls among them: a certificate \
+         without a flaw is let in, an owner finds what is its own. A row that this tool does not cover says so.</p>"
     )?;
     for standard in rows::STANDARDS {
         write_standard(out, report, standard)?;

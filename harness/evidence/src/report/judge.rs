@@ -40,38 +40,58 @@ pub fn picture(cells: &[CellReport]) -> Vec<PictureRow> {
     rows.into_iter().map(row).collect()
 }
 
-/// The words that sentences have in common at their beginnings and at their ends.
+/// The words that sentences have in common: each at its place where all are equally long, else those at their beginnings
+/// and at their ends.
 struct Common<'a> {
     first: Vec<&'a str>,
+    /// Of equally long sentences: which words are the same in all.
+    same: Vec<bool>,
+    equally_long: bool,
     start: usize,
     end: usize,
-    differ: bool,
 }
 
 impl<'a> Common<'a> {
     fn of(sentence: &'a str) -> Self {
         let first: Vec<&str> = sentence.split(' ').collect();
-        Self { start: first.len(), end: first.len(), differ: false, first }
+        let length = first.len();
+        Self { first, same: vec![true; length], equally_long: true, start: length, end: length }
     }
 
     fn narrow(&mut self, sentence: &str) {
         let other: Vec<&str> = sentence.split(' ').collect();
-        self.differ |= other != self.first;
         let same = |(one, other): &(&&str, &&str)| one == other;
         self.start = self.start.min(self.first.iter().zip(&other).take_while(same).count());
         self.end = self.end.min(self.first.iter().rev().zip(other.iter().rev()).take_while(same).count());
+        self.equally_long &= other.len() == self.first.len();
+        for (place, (one, other)) in self.first.iter().zip(&other).enumerate() {
+            self.same[place] &= one == other;
+        }
     }
 
     fn text(&self) -> String {
-        let length = self.first.len();
-        if !self.differ {
-            return self.first.join(" ");
+        let mut same = self.same.clone();
+        if !self.equally_long {
+            // What one sentence has twice (`a b a`) is not counted at both its ends.
+            let end = self.end.min(self.first.len() - self.start);
+            let last = self.first.len() - end;
+            same.iter_mut().enumerate().for_each(|(place, same)| *same = place < self.start || place >= last);
         }
-        // What one sentence has twice (`a b a`) is not counted at both its ends.
-        let end = self.end.min(length - self.start);
-        let mut words = self.first[..self.start].to_vec();
-        words.push("…");
-        words.extend(&self.first[length - end..]);
+        let mut words: Vec<&str> = Vec::new();
+        for (place, (word, same)) in self.first.iter().zip(same).enumerate() {
+            // A longer sentence may have more where this one has nothing.
+            if !self.equally_long && place == self.start && words.last() != Some(&"…") {
+                words.push("…");
+            }
+            match same {
+                true => words.push(word),
+                false if words.last() == Some(&"…") => {}
+                false => words.push("…"),
+            }
+        }
+        if !self.equally_long && self.start == self.first.len() {
+            words.push("…");
+        }
         words.join(" ")
     }
 }
@@ -96,5 +116,7 @@ mod tests {
         assert_eq!(common(&["purges a of a", "purges a of a b"]), "purges a of a …");
         assert_eq!(common(&["a b a", "a c a", "a a"]), "a … a");
         assert_eq!(common(&["x", "y"]), "…");
+        assert_eq!(common(&["offers a what b had", "offers c what d had"]), "offers … what … had");
+        assert_eq!(common(&["a b", "a c b"]), "a … b");
     }
 }

@@ -2,17 +2,21 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use bulkhead_evidence::bundle;
+use bulkhead_evidence::bundle::{self, Bundle};
 use bulkhead_evidence::sign::SigningKey;
 
 use crate::bundles::unpack;
-use crate::support::{bundle, leaking, verified, well};
+use crate::support::{bundle, leaking, verified};
+
+/// The same for every test here: to make it takes longer than to check it.
+static BUNDLE: LazyLock<Bundle> = LazyLock::new(|| bundle(&leaking(), &SigningKey::ephemeral().unwrap()));
 
 /// Unpacks evidence, lets `change` at it, and says what verification finds wrong.
 fn problems_after(change: impl FnOnce(&Path)) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    unpack(&bundle(&leaking(), &SigningKey::ephemeral().unwrap()), folder.path());
+    unpack(&BUNDLE, folder.path());
     let inside = folder.path().join("evidence");
     change(&inside);
     let found = verified(&inside);
@@ -109,7 +113,7 @@ fn nothing_is_added_and_nothing_left_out() {
 fn what_stands_beside_an_archive_must_be_what_is_in_it() {
     for file in ["report.html", "report.json", "junit.xml", "evidence.pub"] {
         let folder = tempfile::tempdir().unwrap();
-        bundle::write(folder.path(), &bundle(&well(), &SigningKey::ephemeral().unwrap())).unwrap();
+        bundle::write(folder.path(), &BUNDLE).unwrap();
         fs::write(folder.path().join(file), "All is well.").unwrap();
         let found = verified(folder.path());
         assert_eq!(found.problems, [format!("{file} beside the archive is not the one that is in it")]);
