@@ -62,6 +62,7 @@ impl Secrets {
     /// A file cannot be read.
     pub fn below(folder: &Path) -> Result<Self, SecretsError> {
         let mut keys = Vec::new();
+        fs::metadata(folder).map_err(|error| SecretsError::Unreadable { path: folder.to_owned(), error })?;
         collect(folder, &mut keys)?;
         let mut owners = Vec::new();
         let mut forms: Vec<Zeroizing<Vec<u8>>> = Vec::new();
@@ -104,23 +105,34 @@ impl Secrets {
     }
 }
 
+/// Notes every private key below a folder. What went away in between had none for long: the broker makes and deletes files
+/// while this looks.
 fn collect(path: &Path, keys: &mut Vec<(PathBuf, Zeroizing<Vec<u8>>)>) -> Result<(), SecretsError> {
-    let unreadable = |error| SecretsError::Unreadable { path: path.to_owned(), error };
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
+    let Some(entries) = there(path, fs::read_dir(path))? else { return Ok(()) };
+    for entry in entries {
+        let Some(entry) = there(path, entry)? else { continue };
+        let (path, kind) = (entry.path(), entry.file_type());
+        let Some(kind) = there(&path, kind)? else { continue };
         if kind.is_dir() {
             collect(&path, keys)?;
         } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "pem") {
-            let text = Zeroizing::new(fs::read(&path).map_err(unreadable)?);
-            for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&text).flatten() {
-                if is_private(section.0) {
-                    keys.push((path.clone(), Zeroizing::new(section.1)));
+            let Some(text) = there(&path, fs::read(&path))?.map(Zeroizing::new) else { continue };
+            for (kind, der) in <(SectionKind, Vec<u8>)>::pem_slice_iter(&text).flatten() {
+                if is_private(kind) {
+                    keys.push((path.clone(), Zeroizing::new(der)));
                 }
             }
         }
     }
     Ok(())
+}
+
+fn there<T>(path: &Path, found: io::Result<T>) -> Result<Option<T>, SecretsError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SecretsError::Unreadable { path: path.to_owned(), error }),
+    }
 }
 
 /// Whether a section of a PEM file is a private key.

@@ -31,7 +31,7 @@ impl fmt::Display for Sentence<'_> {
         write!(formatter, "<b>{who}</b> {does} <span class=\"from\">from {from}:</span> ")?;
         write!(formatter, "<span class=\"outcome\">{}</span>", Escaped(&found))?;
         if *conclusion != Conclusion::Passed {
-            write!(formatter, "; expected: {}", Escaped(&expected.to_string()))?;
+            write!(formatter, "; must be {}", Escaped(&expected.to_string()))?;
         }
         if unrecorded.is_some() && *conclusion == Conclusion::Inconclusive {
             write!(formatter, ", not on record")?;

@@ -143,8 +143,16 @@ const fn who_is(caller: Column) -> &'static str {
         Column::Poller => "the platform's poller",
         Column::Admin => "the platform's administrator",
         Column::Broker => "the message broker's own certificate",
-        Column::Hostile => "a certificate made for the attack: right, or with one thing wrong",
+        Column::Hostile => "a forged certificate",
         Column::Nobody => "somebody without a certificate",
+    }
+}
+
+/// What is to be known of a kind of caller beside its name.
+const fn note_on(caller: Column) -> &'static str {
+    match caller {
+        Column::Hostile => ", with one thing wrong; those with nothing wrong are the controls, and let in",
+        _ => "",
     }
 }
 

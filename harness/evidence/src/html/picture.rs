@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use bulkhead_plan::matrix::{Column, Field};
 
-use super::{Look, anchor, title_of, who_is};
+use super::{Look, anchor, note_on, title_of, who_is};
 use crate::Report;
 use crate::report::grouped;
 use crate::text::Escaped;
@@ -20,7 +20,8 @@ pub(super) fn write(out: &mut String, report: &Report) -> fmt::Result {
     legend(out)?;
     writeln!(out, "<dl class=\"callers\">")?;
     for column in &columns {
-        writeln!(out, "<div><dt>{}</dt><dd>{}</dd></div>", column.heading(), who_is(*column))?;
+        let (heading, who, note) = (column.heading(), who_is(*column), note_on(*column));
+        writeln!(out, "<div><dt>{heading}</dt><dd>{who}{note}</dd></div>")?;
     }
     writeln!(out, "</dl>")?;
     writeln!(
@@ -100,7 +101,8 @@ fn write_field(out: &mut String, anchor: &str, counts: &Field) -> fmt::Result {
         parts.iter().map(|(look, count)| format!("{} {}", grouped(*count), look.words())).collect();
     write!(out, "<td class=\"{class}\"><a href=\"#{anchor}\" title=\"{}\">", words.join("; "))?;
     for (look, count) in parts {
-        write!(out, "<span class=\"part\"><i>{}</i>{}</span>", look.sign(), grouped(count))?;
+        let (class, sign) = (look.class(), look.sign());
+        write!(out, "<span class=\"part {class}\"><i>{sign}</i>{}</span>", grouped(count))?;
     }
     write!(out, "</a></td>")
 }

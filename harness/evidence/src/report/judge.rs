@@ -23,21 +23,28 @@ pub fn counts(cells: &[CellReport]) -> Vec<LayerCounts> {
     layers.into_values().collect()
 }
 
+/// One row of the picture while it is gathered.
+struct Row<'a> {
+    does: Common<'a>,
+    fields: BTreeMap<Column, Field>,
+}
+
 /// The cells, gathered by operation and kind of caller.
 pub fn picture(cells: &[CellReport]) -> Vec<PictureRow> {
-    let mut rows: BTreeMap<(Layer, &str), (Common<'_>, BTreeMap<Column, Field>)> = BTreeMap::new();
+    let mut rows: BTreeMap<(Layer, &str), Row<'_>> = BTreeMap::new();
     for cell in cells {
-        let row = rows.entry((cell.layer, &cell.operation));
-        let (does, fields) = row.or_insert_with(|| (Common::of(&cell.does), BTreeMap::new()));
-        does.narrow(&cell.does);
-        fields.entry(cell.caller).or_default().add(cell.conclusion, &cell.expected.to_expectation());
+        let new = || Row { does: Common::of(&cell.does), fields: BTreeMap::new() };
+        let row = rows.entry((cell.layer, &cell.operation)).or_insert_with(new);
+        row.does.narrow(&cell.does);
+        row.fields.entry(cell.caller).or_default().add(cell.conclusion, &cell.expected.to_expectation());
     }
-    let row =
-        |((layer, operation), (does, fields)): ((Layer, &str), (Common<'_>, BTreeMap<Column, Field>))| {
-            let fields = fields.into_iter().map(|(caller, counts)| PictureField { caller, counts });
-            PictureRow { layer, operation: operation.to_owned(), does: does.text(), fields: fields.collect() }
-        };
-    rows.into_iter().map(row).collect()
+    let mut picture = Vec::with_capacity(rows.len());
+    for ((layer, operation), row) in rows {
+        let fields = row.fields.into_iter().map(|(caller, counts)| PictureField { caller, counts });
+        let (operation, does) = (operation.to_owned(), row.does.text());
+        picture.push(PictureRow { layer, operation, does, fields: fields.collect() });
+    }
+    picture
 }
 
 /// The words that sentences have in common: each at its place where all are equally long, else those at their beginnings

@@ -92,3 +92,31 @@ fn a_bundle_with_a_private_key_is_not_made() {
     let error = made.unwrap_err();
     assert!(matches!(error, BundleError::Secret(_)), "{error}");
 }
+
+/// What docs/evidence.md and the limits of a verifier rest on.
+#[test]
+#[ignore = "run it to learn sizes and times, with --nocapture"]
+fn a_hundred_thousand_attempts() {
+    use std::time::Instant;
+
+    let report = crate::support::large(30);
+    let folder = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let made = bundle(&report, &SigningKey::ephemeral().unwrap());
+    println!(
+        "{} cells; made in {:?}, {} bytes packed",
+        report.cells.len(),
+        began.elapsed(),
+        made.archive.len()
+    );
+    for name in ["report.json", "report.html", "junit.xml"] {
+        println!("{name}: {} bytes", made.files[name].len());
+    }
+    bundle::write(folder.path(), &made).unwrap();
+    if let Some(kept) = std::env::var_os("BULKHEAD_KEEP") {
+        bundle::write(std::path::Path::new(&kept), &made).unwrap();
+    }
+    let began = Instant::now();
+    let found = verified(folder.path());
+    println!("verified in {:?}: {:?}", began.elapsed(), found.problems);
+}

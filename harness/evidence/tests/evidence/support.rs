@@ -107,6 +107,14 @@ pub(crate) fn well() -> Report {
     Report::of(&Table::compare(&plan, measured.collect()), facts(None))
 }
 
+/// The whole plan of so many tenants, all as it must be. Its platform is still the example's.
+pub(crate) fn large(tenants: usize) -> Report {
+    let spec = EnvironmentSpec::with_tenants("example".parse().unwrap(), tenants, 1).unwrap();
+    let plan = Plan::of(&Model::of_topology(&Topology::new(&spec).unwrap(), BackendKind::Process));
+    let measured = plan.cells().iter().map(|planned| (planned.cell.clone(), as_expected(planned)));
+    Report::of(&Table::compare(&plan, measured.collect()), facts(None))
+}
+
 /// The whole plan, and one tenant hears another.
 pub(crate) fn leaking() -> Report {
     let plan = Plan::of(&Model::of_topology(&topology(), BackendKind::Process));
