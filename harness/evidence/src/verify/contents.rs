@@ -17,14 +17,17 @@ use crate::sign::hex;
 pub struct Limits {
     /// Of everything together, unpacked, in bytes.
     pub total_bytes: u64,
+    /// Of the report and the few other files that are looked at, which are kept in memory, in bytes.
+    pub kept_bytes: u64,
     /// How many files.
     pub files: usize,
 }
 
 impl Default for Limits {
-    /// Room for a hundred thousand attempts and long logs: two gibibytes, fifty thousand files.
+    /// Room for half a million attempts and long logs: two gibibytes, one of them in memory, fifty thousand files. (A hundred
+    /// thousand attempts are some 150 MB of JSON.)
     fn default() -> Self {
-        Self { total_bytes: 2 << 30, files: 50_000 }
+        Self { total_bytes: 2 << 30, kept_bytes: 1 << 30, files: 50_000 }
     }
 }
 
@@ -156,6 +159,7 @@ impl Contents {
         let is_kept = KEPT.contains(&path.as_str());
         let (mut hasher, mut kept, mut buffer) = (Sha256::new(), Vec::new(), vec![0; 1 << 16]);
         let mut counted = 0;
+        let kept_before: u64 = self.kept.values().map(|kept| kept.len() as u64).sum();
         loop {
             let read =
                 from.read(&mut buffer).map_err(|error| Refused(format!("cannot read {path}: {error}")))?;
@@ -165,6 +169,9 @@ impl Contents {
             counted += read as u64;
             hasher.update(&buffer[..read]);
             if is_kept {
+                if kept_before + counted > limits.kept_bytes {
+                    return Err(Refused(format!("{path} is larger than what is kept in memory")));
+                }
                 kept.extend_from_slice(&buffer[..read]);
             }
         }

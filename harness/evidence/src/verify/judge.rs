@@ -163,9 +163,9 @@ fn is_rendered(found: &mut Verification, contents: &Contents, report: &Report, t
     }
 }
 
-/// Another version may predict and render otherwise: then a difference shows nothing.
+/// Another version may predict and render otherwise, and so may one with local changes: then a difference shows nothing.
 fn weigh(found: &mut Verification, report: &Report, this: &Tool, what: String) {
-    match report.run.tool == *this {
+    match report.run.tool.is_surely(this) {
         true => found.problem(what),
         false => found
             .note(format!("{what}: made by {}, and this is {this}: check it with that one", report.run.tool)),

@@ -204,7 +204,7 @@ fn an_archive_that_would_write_elsewhere_is_refused() {
 
 #[test]
 fn an_archive_that_is_too_large_is_not_unpacked() {
-    let limits = Limits { total_bytes: 1 << 20, files: 10 };
+    let limits = Limits { total_bytes: 1 << 20, kept_bytes: 1 << 10, files: 10 };
     let zeros = vec![0; 2 << 20];
     let bomb = [(header("evidence/x", EntryType::Regular, zeros.len() as u64), zeros)];
     assert_says(&problems_of_entries(&bomb, b"", limits), "x says that it has 2097152 bytes");
@@ -212,6 +212,11 @@ fn an_archive_that_is_too_large_is_not_unpacked() {
     let entry = |name: &str| (header(name, EntryType::Regular, half.len() as u64), half.clone());
     let bomb = [entry("evidence/x"), entry("evidence/y")];
     assert_says(&problems_of_entries(&bomb, b"", limits), "unpacked, it is larger than is read");
+    let bomb = [entry("evidence/report.json")];
+    assert_says(
+        &problems_of_entries(&bomb, b"", limits),
+        "report.json is larger than what is kept in memory",
+    );
     let many: Vec<_> = (0..11)
         .map(|file| (header(&format!("evidence/{file}"), EntryType::Regular, 0), Vec::new()))
         .collect();
