@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use bulkhead_evidence::bundle::{self, ARCHIVE, Bundle, Secrets};
 use bulkhead_evidence::report::{CellReport, Report, Tool, VerdictWord, counts, picture};
-use bulkhead_evidence::sign::SigningKey;
+use bulkhead_evidence::sign::{PublicKey, SigningKey};
 use bulkhead_evidence::verify::{Limits, verify};
 use bulkhead_plan::access::{Conclusion, Outcome};
 use tar::{EntryType, Header};
@@ -130,8 +130,32 @@ fn a_page_that_says_something_else_is_refused() {
     assert_says(&problems, "report.html is not what report.json comes to");
 }
 
+#[test]
+fn the_key_that_is_named_is_the_key_that_signed() {
+    let [one, other] = [(); 2].map(|()| SigningKey::ephemeral().unwrap());
+    let mut files = bundle(&well(), &one).files;
+    let says = "MANIFEST.json names another key than the one that signed, or evidence.pub is another one";
+    let given = Some(other.public());
+    assert_says(&problems_with(&signed(&files, &other), given.as_ref()), says);
+    files.insert("evidence.pub".to_owned(), other.public().to_pem().into_bytes());
+    assert_says(&problems_with(&signed(&files, &other), None), says);
+}
+
+fn problems_with(archive: &[u8], given: Option<&PublicKey>) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(ARCHIVE);
+    std::fs::write(&path, archive).unwrap();
+    let found = verify(&path, given, &tool(), Limits::default()).unwrap();
+    assert!(!found.holds());
+    found.problems
+}
+
 /// Signs and packs files as they are.
 fn problems_of_files(files: &std::collections::BTreeMap<String, Vec<u8>>, key: &SigningKey) -> Vec<String> {
+    problems_with(&signed(files, key), None)
+}
+
+fn signed(files: &std::collections::BTreeMap<String, Vec<u8>>, key: &SigningKey) -> Vec<u8> {
     use sha2::Digest as _;
     let mut files = files.clone();
     let mut manifest: serde_json::Value = serde_json::from_slice(&files["MANIFEST.json"]).unwrap();
@@ -150,7 +174,7 @@ fn problems_of_files(files: &std::collections::BTreeMap<String, Vec<u8>>, key: &
             (header(&format!("evidence/{path}"), EntryType::Regular, bytes.len() as u64), bytes)
         })
         .collect();
-    problems_of_entries(&entries, b"", Limits::default())
+    packed(&entries, b"")
 }
 
 fn header(path: &str, kind: EntryType, size: u64) -> Header {
@@ -163,7 +187,7 @@ fn header(path: &str, kind: EntryType, size: u64) -> Header {
     header
 }
 
-fn problems_of_entries(entries: &[(Header, Vec<u8>)], rest: &[u8], limits: Limits) -> Vec<String> {
+fn packed(entries: &[(Header, Vec<u8>)], rest: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     for (header, bytes) in entries {
         text.extend_from_slice(header.as_bytes());
@@ -172,9 +196,13 @@ fn problems_of_entries(entries: &[(Header, Vec<u8>)], rest: &[u8], limits: Limit
     }
     text.resize(text.len() + 1024, 0);
     text.extend_from_slice(rest);
+    zstd::encode_all(text.as_slice(), 3).unwrap()
+}
+
+fn problems_of_entries(entries: &[(Header, Vec<u8>)], rest: &[u8], limits: Limits) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(ARCHIVE);
-    std::fs::write(&path, zstd::encode_all(text.as_slice(), 3).unwrap()).unwrap();
+    std::fs::write(&path, packed(entries, rest)).unwrap();
     let found = verify(&path, None, &tool(), limits).unwrap();
     assert!(!found.holds());
     found.problems
