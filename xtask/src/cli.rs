@@ -76,6 +76,23 @@ pub(crate) enum Command {
 
 Exit codes: 0 verified, whatever its verdict is · 5 changed, not whole, or contradicting itself · 2 nothing to verify")]
     VerifyEvidence(VerifyEvidenceArguments),
+    /// Seed realistic mistakes, one environment each, and demand that the suite notices every one of them
+    #[command(after_help = "Examples:
+  cargo xtask prove                             the matrix without a fault, then with each
+  cargo xtask prove --list                      every fault: what it is, whose it was first, what it must turn red
+  cargo xtask prove --only one-account-for-all
+  cargo xtask prove --backend process --runs 3
+
+Exit codes:
+  0  every fault was noticed, and nothing else was      4  a fault survived or spilled, or a false alarm
+  5  a faulty environment could not be judged")]
+    Prove(ProveArguments),
+    /// Have judges that are made with other people's libraries attack the platform, and compare what they see
+    #[command(after_help = "Examples:
+  cargo xtask judges                       a platform of its own, as plain processes
+  cargo xtask judges --name dev            the one that is running
+  cargo xtask judges --only nats --json    one judge, and all that it saw")]
+    Judges(JudgesArguments),
     /// Write docker-compose.override.yml for the same platform and everything that it mounts, to bring it up by hand
     #[command(after_help = "Examples:
   cargo xtask compose --tenants 3            prints the line that brings it up; then `cargo xtask e2e` judges it
@@ -251,6 +268,12 @@ pub(crate) struct EvidenceArguments {
     /// Sign with this Ed25519 key (PKCS #8 PEM, mode 0600) in place of one that is made for the run and thrown away
     #[arg(long, value_name = "FILE", requires = "report")]
     pub(crate) sign_key: Option<PathBuf>,
+    /// Take in what `cargo xtask prove --json` printed: which mistakes the suite was seen to find
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Take in what `cargo xtask e2e --json` printed
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) scenarios: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -267,9 +290,34 @@ pub(crate) struct VerifyEvidenceArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// Where to run the faulty environments
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Only these faults (repeatable)
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// Print the faults, and seed none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How many tenants an environment has: two at least, of which one's name begins with the other's
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) tenants: usize,
+    /// How many times each is seeded; the worst counts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) runs: usize,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct E2eArguments {
     #[command(flatten)]
     pub(crate) judged: JudgedArguments,
+    /// Other features than the project's own
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) features: Option<PathBuf>,
     /// Only scenarios whose feature, rule or name contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
@@ -283,6 +331,27 @@ pub(crate) struct E2eArguments {
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) report: Option<PathBuf>,
     /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JudgeChoice {
+    /// Callers of the agents, made with grpcio
+    Grpc,
+    /// An attacker at the broker, made with nats-py
+    Nats,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgesArguments {
+    /// The running environment to judge; one of their own, on plain processes, unless given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only these judges (repeatable)
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<JudgeChoice>,
+    /// Print every row as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -368,6 +437,12 @@ pub(crate) enum TestPart {
     Flat,
     /// The scenarios against what Compose brought up
     Compose,
+    /// Judges that are made with other people's libraries
+    Judges,
+    /// The access matrix on processes, on containers, and on one flat container network
+    Matrix,
+    /// Every seeded fault on processes
+    Prove,
 }
 
 #[derive(Debug, Args)]
@@ -387,6 +462,8 @@ pub(crate) enum BenchPart {
     Docker,
     /// The whole suite
     E2e,
+    /// The access matrix for 3, 10 and 30 tenants, and every seeded fault
+    Matrix,
 }
 
 #[derive(Debug, Args)]

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bulkhead_evidence::bundle::{self, Bundle, Material, Secrets};
-use bulkhead_evidence::report::{Component, Facts, Hidden, PlatformFacts, Report, Tool};
+use bulkhead_evidence::report::{
+    Component, Facts, FaultOutcome, Hidden, PlatformFacts, Report, Scenarios, Tool, faults_of, scenarios_of,
+};
 use bulkhead_evidence::sign::{KeyOrigin, SigningKey};
 use bulkhead_matrix::Run;
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
@@ -72,18 +75,50 @@ impl Evidence {
     }
 }
 
+/// What other commands found, which a report takes in.
+#[derive(Default)]
+pub(crate) struct Outside {
+    faults: Vec<FaultOutcome>,
+    scenarios: Option<Scenarios>,
+}
+
+impl Outside {
+    /// What the command line names.
+    pub(crate) fn of(arguments: &EvidenceArguments) -> Result<Self, Failure> {
+        let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("read {}", path.display()));
+        let mut outside = Self::default();
+        if let Some(path) = &arguments.faults {
+            let text = read(path).or_usage()?;
+            outside.faults =
+                faults_of(&text).with_context(|| format!("--faults {}", path.display())).or_usage()?;
+        }
+        if let Some(path) = &arguments.scenarios {
+            let text = read(path).or_usage()?;
+            let found = scenarios_of(&text).with_context(|| format!("--scenarios {}", path.display()));
+            outside.scenarios = Some(found.or_usage()?);
+        }
+        Ok(outside)
+    }
+}
+
 /// Everything that a run found, for programs.
-pub(crate) async fn report(run: &Run, record: &EnvironmentRecord, filter: Option<&str>) -> Report {
+pub(crate) async fn report(
+    run: &Run,
+    record: &EnvironmentRecord,
+    filter: Option<&str>,
+    outside: Outside,
+) -> Report {
     let facts = Facts {
         platform: PlatformFacts::of(record),
         // The attempts are just over.
         started_at: OffsetDateTime::now_utc() - run.took,
         took: run.took,
+        steps: run.attempts,
         tool: this_tool(),
         components: components(record).await,
         filter: filter.map(str::to_owned),
-        faults: Vec::new(),
-        scenarios: None,
+        faults: outside.faults,
+        scenarios: outside.scenarios,
         hidden: hidden(record),
     };
     Report::of(&run.table, facts)

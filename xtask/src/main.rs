@@ -34,7 +34,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     use commands::{
-        bench, certs, compose, dev, doctor, down, e2e, logs, matrix, status, test, verify_evidence,
+        bench, certs, compose, dev, doctor, down, e2e, judges, logs, matrix, prove, status, test,
+        verify_evidence,
     };
     match command {
         Command::Certs(command) => certs::run(&command),
@@ -46,7 +47,9 @@ fn run(command: Command) -> Outcome {
         Command::Compose(arguments) => on_runtime(compose::run(&arguments)),
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
         Command::VerifyEvidence(arguments) => verify_evidence::run(&arguments),
+        Command::Prove(arguments) => on_runtime(prove::run(&arguments)),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
+        Command::Judges(arguments) => on_runtime(judges::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
         Command::Bench(arguments) => on_runtime(bench::run(&arguments)),
     }

@@ -34,6 +34,10 @@ pub(crate) fn states(states: &[(ServiceId, ServiceState)]) -> String {
 
 fn write_ready(out: &mut String, record: &EnvironmentRecord, paint: Paint) -> std::fmt::Result {
     let platform = &record.platform;
+    if let Some(fault) = &record.fault {
+        let warning = format!("THIS ENVIRONMENT IS FAULTY ON PURPOSE ({fault}): it isolates nobody");
+        writeln!(out, "\n{}", paint.bad(&warning))?;
+    }
     writeln!(out, "\n{}  {}", paint.title("platform"), record.state_dir.join("environment.json").display())?;
     writeln!(out, "  {:<36} {}", platform.nats.name.to_string(), platform.nats.address)?;
     writeln!(out, "  {:<36} {}", platform.poller.name.to_string(), platform.poller.address)?;

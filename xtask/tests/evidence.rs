@@ -182,6 +182,11 @@ fn what_cannot_be_written_or_signed_is_known_before_anything_starts() {
     };
     with_key(&key).assert_refused("an open key", USAGE, &["--sign-key: ", "mode 0644", "chmod 600"]);
     with_key(&folder.path().join("absent")).assert_refused("no key", USAGE, &["--sign-key: cannot read"]);
+    for flag in ["--faults", "--scenarios"] {
+        let line = [&start[..], &[flag, key.to_str().unwrap()]].concat();
+        let refused = evidence_of(&name, &folder.path().join("reports"), &line);
+        refused.assert_refused(flag, USAGE, &[flag, "not what `cargo xtask "]);
+    }
     let line = ["matrix", "--name", name.as_str(), "--sign-key", key.to_str().unwrap()];
     xtask(&line, &[NO_ENGINE]).assert_refused("a key for nothing", USAGE, &["--report"]);
     name.assert_untouched("nothing was started");

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod environment;
+pub mod fault;
 pub mod file;
 pub mod guide;
 pub mod matrix;

@@ -22,6 +22,8 @@ pub struct Placed {
     pub topology: Topology,
     /// Where each service will be for the others, and where it will see its files.
     pub placement: Placement,
+    /// Whether agents' ports are published on every address of this machine: a mistake, which only a seeded fault makes.
+    pub publishes_agents: bool,
 }
 
 /// What a service is doing.

@@ -23,6 +23,13 @@ const PROBE: &str = "bulkhead-probe";
 /// most dependencies would be compiled a second time with a few features fewer.
 const COMMANDS: &str = "xtask";
 
+/// The package of the same services with one mistake each to be told of, and its programs. It is not one of the shipped
+/// packages, so that to build it never touches a shipped program.
+const SEEDED: &str = "bulkhead-seeded";
+const SEEDED_AGENT: &str = "bulkhead-agent-seeded";
+const SEEDED_POLLER: &str = "bulkhead-poller-seeded";
+const SEEDED_FEATURE: &str = "bulkhead-seeded/seeded-faults";
+
 /// How many of the compiler's last lines an error shows.
 const SHOWN_LINES: usize = 30;
 
@@ -100,57 +107,135 @@ fn is_about_a_package(variable: &str) -> bool {
     prefixes.iter().any(|prefix| variable.starts_with(prefix)) || variable == "OUT_DIR"
 }
 
+/// One set of programs that cargo is asked for.
+struct Order {
+    /// What stands after `cargo build --message-format=…`.
+    arguments: &'static [&'static str],
+    /// The same for people.
+    shown: &'static str,
+    agent: &'static str,
+    poller: &'static str,
+    /// Where it is noted what cargo answered.
+    record: &'static str,
+}
+
+/// The services as they are shipped.
+const SHIPPED_ORDER: Order = Order {
+    arguments: &["-p", AGENT, "-p", POLLER, "-p", PROBE, "-p", COMMANDS, "--bins"],
+    shown: "cargo build -p bulkhead-agent -p bulkhead-poller",
+    agent: AGENT,
+    poller: POLLER,
+    record: "bulkhead-services.json",
+};
+
+/// The services that can be told to make a mistake. The same packages are named, and one more that adds no dependency, so
+/// that only what has mistakes in it is compiled again; and no program but the two is asked for.
+const SEEDED_ORDER: Order = Order {
+    arguments: &[
+        "-p",
+        AGENT,
+        "-p",
+        POLLER,
+        "-p",
+        PROBE,
+        "-p",
+        COMMANDS,
+        "-p",
+        SEEDED,
+        "--features",
+        SEEDED_FEATURE,
+        "--bin",
+        SEEDED_AGENT,
+        "--bin",
+        SEEDED_POLLER,
+    ],
+    shown: "cargo build -p bulkhead-seeded --features bulkhead-seeded/seeded-faults",
+    agent: SEEDED_AGENT,
+    poller: SEEDED_POLLER,
+    record: "bulkhead-seeded-services.json",
+};
+
 /// Builds agent and poller in the checkout at `workspace`, unless they were built and nothing has changed since.
 pub async fn programs(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
-    let own = std::env::current_exe().ok();
-    // Beside this program, which is where cargo puts the others.
-    let folder = own.as_deref().and_then(Path::parent);
-    if let Some(current) = folder.and_then(|folder| Record::current(folder, workspace)) {
-        return Ok(current.into_programs());
-    }
-    let asked = SystemTime::now();
-    let programs = ask_cargo(workspace, events).await?;
-    if let Some(folder) = folder {
-        // Without a record cargo is asked again, which takes a moment longer.
-        let _ = Record::of(workspace, asked, &programs).and_then(|record| record.write(folder));
-    }
-    Ok(programs)
+    SHIPPED_ORDER.programs(workspace, events, None).await
+}
+
+/// The same for the agent and the poller that make a mistake when their configuration names one (`seeded_fault`), to show
+/// that the suite notices. They are other programs than those that are shipped, beside them. The probe makes no mistakes:
+/// it is the shipped one.
+pub async fn seeded_programs(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
+    let shipped = programs(workspace, events).await?;
+    SEEDED_ORDER.programs(workspace, events, Some(shipped.probe)).await
 }
 
 /// Has cargo build agent and poller, or find them fresh.
 pub async fn ask_cargo(workspace: &Path, events: &Events) -> Result<Programs, BuildError> {
-    let mut command = Command::from(cargo());
-    command.args(["build", "--message-format=json-render-diagnostics"]);
-    command.args(["-p", AGENT, "-p", POLLER, "-p", PROBE, "-p", COMMANDS, "--bins"]).current_dir(workspace);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let shown = format!("cargo build -p {AGENT} -p {POLLER}");
-    let workspace = workspace.to_owned();
-    let mut child = spawn::spawn(&mut command).map_err(|error| BuildError::NotRun {
-        command: shown.clone(),
-        workspace: workspace.clone(),
-        error,
-    })?;
-    let (messages, progress) = (child.stdout.take(), child.stderr.take());
-    let (executables, lines) = tokio::join!(executables(messages), narrate(progress, events));
-    let status = child.wait().await;
-    let status = status.map_err(|error| BuildError::NotRun {
-        command: shown.clone(),
-        workspace: workspace.clone(),
-        error,
-    })?;
-    if !status.success() {
-        let output = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
-        return Err(BuildError::Failed { command: shown, workspace, output });
+    SHIPPED_ORDER.ask_cargo(workspace, events, None).await
+}
+
+impl Order {
+    /// `probe` is the probe, where it is not part of the order.
+    async fn programs(
+        &self,
+        workspace: &Path,
+        events: &Events,
+        probe: Option<PathBuf>,
+    ) -> Result<Programs, BuildError> {
+        let own = std::env::current_exe().ok();
+        // Beside this program, which is where cargo puts the others.
+        let file = own.as_deref().and_then(Path::parent).map(|folder| folder.join(self.record));
+        if let Some(current) = file.as_deref().and_then(|file| Record::current(file, workspace)) {
+            return Ok(current.into_programs());
+        }
+        let asked = SystemTime::now();
+        let programs = self.ask_cargo(workspace, events, probe).await?;
+        if let Some(file) = file {
+            // Without a record cargo is asked again, which takes a moment longer.
+            let _ = Record::of(workspace, asked, &programs).and_then(|record| record.write(&file));
+        }
+        Ok(programs)
     }
-    let find = |name: &'static str| {
-        let found = executables.iter().find(|(built, _)| built == name).map(|(_, path)| path.clone());
-        found.ok_or_else(|| BuildError::NoProgram {
+
+    async fn ask_cargo(
+        &self,
+        workspace: &Path,
+        events: &Events,
+        probe: Option<PathBuf>,
+    ) -> Result<Programs, BuildError> {
+        let mut command = Command::from(cargo());
+        command.args(["build", "--message-format=json-render-diagnostics"]);
+        command.args(self.arguments).current_dir(workspace);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let shown = self.shown.to_owned();
+        let workspace = workspace.to_owned();
+        let mut child = spawn::spawn(&mut command).map_err(|error| BuildError::NotRun {
             command: shown.clone(),
             workspace: workspace.clone(),
-            missing: name,
-        })
-    };
-    Ok(Programs { agent: find(AGENT)?, poller: find(POLLER)?, probe: find(PROBE)? })
+            error,
+        })?;
+        let (messages, progress) = (child.stdout.take(), child.stderr.take());
+        let (executables, lines) = tokio::join!(executables(messages), narrate(progress, events));
+        let status = child.wait().await;
+        let status = status.map_err(|error| BuildError::NotRun {
+            command: shown.clone(),
+            workspace: workspace.clone(),
+            error,
+        })?;
+        if !status.success() {
+            let output = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+            return Err(BuildError::Failed { command: shown, workspace, output });
+        }
+        let find = |name: &'static str| {
+            let found = executables.iter().find(|(built, _)| built == name).map(|(_, path)| path.clone());
+            found.ok_or_else(|| BuildError::NoProgram {
+                command: shown.clone(),
+                workspace: workspace.clone(),
+                missing: name,
+            })
+        };
+        let probe = probe.map_or_else(|| find(PROBE), Ok)?;
+        Ok(Programs { agent: find(self.agent)?, poller: find(self.poller)?, probe })
+    }
 }
 
 async fn executables(output: Option<impl AsyncRead + Unpin>) -> Vec<(String, PathBuf)> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bulkhead_plan::ServiceId;
 use bulkhead_plan::environment::{BackendKind, MissingService};
+use bulkhead_plan::fault::ChangeError;
 use bulkhead_plan::placement::PlacementError;
 use bulkhead_plan::spec::EnvironmentName;
 
@@ -82,6 +83,12 @@ pub enum Failure {
     /// Files are written for Compose only.
     #[error("nobody can bring up by hand what is made for the {0} backend")]
     NotByHand(BackendKind),
+    /// A faulty environment is never left for somebody to bring up.
+    #[error("the fault {0} is not seeded into what is brought up by hand")]
+    FaultByHand(&'static str),
+    /// A fault does not fit what is rendered.
+    #[error(transparent)]
+    Fault(#[from] ChangeError),
     /// No engine answers.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -248,6 +255,8 @@ impl Failure {
                  {name}`) and bring it up with the line that it prints"
             ),
             Self::NotByHand(_) => "use `cargo xtask compose`".to_owned(),
+            Self::FaultByHand(_) => "use `cargo xtask prove`, which takes it down again".to_owned(),
+            Self::Fault(_) => "repair the fault in harness/plan/src/fault/catalogue".to_owned(),
             Self::Engine(error) => error.advice(),
             Self::Refused { .. } => {
                 "see the engine's own log; `cargo xtask doctor` checks what it needs".to_owned()

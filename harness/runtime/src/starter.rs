@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
+use bulkhead_plan::fault::Fault;
 use bulkhead_plan::{EnvironmentSpec, Role, Service};
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
@@ -72,6 +73,8 @@ pub struct StartOptions {
     pub programs: ProgramSource,
     /// How long one service may take to be ready.
     pub ready_timeout: Duration,
+    /// A mistake that is made in it on purpose. The environment's record names it; nobody but `cargo xtask prove` asks for one.
+    pub fault: Option<&'static Fault>,
 }
 
 impl StartOptions {
@@ -83,6 +86,7 @@ impl StartOptions {
             lifetime: Lifetime::Attached,
             programs: ProgramSource::Build(workspace.to_owned()),
             ready_timeout: Duration::from_secs(30),
+            fault: None,
         }
     }
 }
@@ -164,6 +168,9 @@ impl Starter {
     /// # Errors
     /// What failed, and what is left behind.
     pub async fn write_only(self, events: &Events) -> Result<Handover, StartError> {
+        if let Some(fault) = self.options.fault {
+            return Err(Failure::FaultByHand(fault.id()).into());
+        }
         let BackendChoice::Compose(files) = self.options.backend.clone() else {
             return Err(Failure::NotByHand(self.chosen.kind()).into());
         };
@@ -180,7 +187,7 @@ impl Starter {
     }
 
     async fn write(&self, placed: &Placed, backend: &dyn Backend, events: &Events) -> Result<(), Failure> {
-        files::write(&self.workdir, placed, backend.kind(), events)?;
+        files::write(&self.workdir, placed, backend.kind(), self.options.fault, events)?;
         if let Some(engine) = self.chosen.engine() {
             files::hand_over(&self.workdir, engine.service_user().await.0)?;
         }
@@ -290,8 +297,13 @@ impl Starter {
         backend: &dyn Backend,
         events: &Events,
     ) -> Result<EnvironmentRecord, Failure> {
-        let placed = backend.place(&self.spec).await?;
+        let mut placed = backend.place(&self.spec).await?;
         self.write(&placed, backend, events).await?;
+        let planned = placed.topology.clone();
+        if let Some(wiring) = self.options.fault.and_then(Fault::wiring) {
+            placed.topology = wiring.rewire(&planned);
+            placed.publishes_agents = wiring.publishes_agents();
+        }
         let readiness = Readiness::from_state(self.workdir.path())?;
         let ready_timeout = self.options.ready_timeout;
         let one = Services { backend, readiness: &readiness, ready_timeout, events };
@@ -306,8 +318,9 @@ impl Starter {
         running.extend(one.start(others).await?);
         let (now, folder) = (OffsetDateTime::now_utc(), self.workdir.path());
         let kind = backend.kind();
-        let Placed { topology, placement } = &placed;
-        Ok(EnvironmentRecord::assemble(topology, placement, kind, now, folder, &running)?)
+        // What is expected of it follows from the plan, whatever was made of it.
+        let record = EnvironmentRecord::assemble(&planned, &placed.placement, kind, now, folder, &running)?;
+        Ok(EnvironmentRecord { fault: self.options.fault.map(|fault| fault.id().to_owned()), ..record })
     }
 
     fn publish(&self, start: &Start, record: EnvironmentRecord) -> Result<EnvironmentRecord, Failure> {

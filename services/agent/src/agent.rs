@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_identity::{
     AuthorityName, PeerName, PeerPattern, PeerVerifier, PlatformName, Role, TenantName, TenantSlug,
     TrustBundle,
@@ -145,10 +146,16 @@ impl Agent {
     fn grants(&self) -> Grants {
         let platform = [PlatformName::Poller, PlatformName::Admin]
             .map(|name| PeerPattern::Exactly(PeerName::Platform(name)));
-        Grants::none()
+        let members = [PeerPattern::MemberOf(self.name.tenant.clone())];
+        let mut grants = Grants::none()
             .allow(AGENT_SERVICE, platform.clone())
             .allow(HEALTH_SERVICE, platform)
-            .allow(HEALTH_SERVICE, [PeerPattern::MemberOf(self.name.tenant.clone())])
+            .allow(HEALTH_SERVICE, members.clone());
+        if seeded::is_on(SeededFault::AgentAnyPoller) {
+            grants = grants.allow(AGENT_SERVICE, PeerPattern::any_platform_service());
+            grants = grants.allow(AGENT_SERVICE, members);
+        }
+        grants
     }
 
     fn work(&self, link: Link, outbox: Outbox) -> Work {

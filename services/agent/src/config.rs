@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(feature = "seeded-faults")]
+use bulkhead_identity::seeded::SeededFault;
 use bulkhead_identity::{PeerName, TenantName, TenantSlug};
 use bulkhead_kit::config::{
     self, ConfigError, HostPort, IdentityFiles, LogSettings, NatsSettings, TrustFiles,
@@ -48,6 +50,9 @@ pub struct AgentConfig {
     /// How log lines look.
     #[serde(default)]
     pub log: LogSettings,
+    /// The mistake that this agent makes, if any.
+    #[cfg(feature = "seeded-faults")]
+    pub seeded_fault: Option<SeededFault>,
 }
 
 /// The poller that the agent reports to.

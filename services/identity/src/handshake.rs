@@ -11,8 +11,10 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use crate::authority::IssuingAuthority;
 use crate::pattern::Role;
 use crate::refusal::Refusal;
+use crate::seeded::{self, SeededFault};
 use crate::verifier::PeerVerifier;
 
 /// Where one connection's verifier leaves the reason of its refusal.
@@ -69,15 +71,27 @@ impl PeerVerifier {
 struct Connection {
     verifier: PeerVerifier,
     slot: RefusalSlot,
+    /// None, unless by mistake.
+    hints: Vec<DistinguishedName>,
 }
 
 impl Connection {
     fn new(verifier: PeerVerifier) -> Self {
-        Self { verifier, slot: RefusalSlot::default() }
+        let hints = match seeded::is_on(SeededFault::AuthorityHintsSent) {
+            true => verifier.bundle.authorities().iter().map(IssuingAuthority::distinguished_name).collect(),
+            false => Vec::new(),
+        };
+        Self { verifier, slot: RefusalSlot::default(), hints }
     }
 
-    fn judge(&self, leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-        let judgement = self.verifier.verify(leaf, now);
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        sent: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let believed = seeded::believing(&self.verifier, leaf, sent, now);
+        let judgement = believed.unwrap_or_else(|| self.verifier.verify(leaf, now));
         judgement.map(|_name| ()).map_err(|refusal| self.slot.put(refusal))
     }
 
@@ -87,6 +101,9 @@ impl Connection {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if seeded::is_on(SeededFault::KeyNotProven) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let algorithms = &self.verifier.provider.signature_verification_algorithms;
         let valid = rustls::crypto::verify_tls13_signature(message, leaf, signed, algorithms);
         valid.map_err(|error| match error {
@@ -95,39 +112,52 @@ impl Connection {
         })
     }
 
+    /// TLS 1.2 is offered by nobody here; a configuration that allows it fails instead of being half-checked.
+    fn check_old_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if seeded::is_on(SeededFault::OldTlsAccepted) {
+            let algorithms = &self.verifier.provider.signature_verification_algorithms;
+            return rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms);
+        }
+        Err(Error::General("TLS 1.2 is not spoken here: configure TLS 1.3 only".to_owned()))
+    }
+
     fn schemes(&self) -> Vec<SignatureScheme> {
         let algorithms = &self.verifier.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
     }
 }
 
-/// TLS 1.2 is offered by nobody here; a configuration that allows it fails instead of being half-checked.
-fn refuse_tls12() -> Error {
-    Error::General("TLS 1.2 is not spoken here: configure TLS 1.3 only".to_owned())
-}
-
 impl ClientCertVerifier for Connection {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
+        &self.hints
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        !seeded::is_on(SeededFault::ClientCertificateOptional)
     }
 
     fn verify_client_cert(
         &self,
         leaf: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.judge(leaf, now)?;
+        self.judge(leaf, intermediates, now)?;
         Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _leaf: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(refuse_tls12())
+        self.check_old_signature(message, leaf, signed)
     }
 
     fn verify_tls13_signature(
@@ -148,22 +178,22 @@ impl ServerCertVerifier for Connection {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.judge(leaf, now)?;
+        self.judge(leaf, intermediates, now)?;
         Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _leaf: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(refuse_tls12())
+        self.check_old_signature(message, leaf, signed)
     }
 
     fn verify_tls13_signature(

@@ -23,6 +23,8 @@
 //! # Ok::<(), bulkhead_identity::NameError>(())
 //! ```
 //!
+//! [`seeded`] has the mistakes that only a build made for it can make.
+//!
 //! What this crate cannot do is the caller's duty: TLS 1.3 only, and no resumption (see
 //! [`PeerVerifier::client_cert_verifier`]); reading files and their permissions; metadata of requests beyond
 //! the tenant's claim.
@@ -42,6 +44,7 @@ mod pattern;
 mod profile;
 mod refusal;
 mod rule;
+pub mod seeded;
 mod spiffe;
 mod string_form;
 mod subject;

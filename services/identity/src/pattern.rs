@@ -5,6 +5,7 @@ use std::fmt;
 use crate::authority_name::AuthorityName;
 use crate::label::TenantSlug;
 use crate::names::{PeerName, PlatformName};
+use crate::seeded;
 
 /// Whom a service accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +29,7 @@ impl PeerPattern {
     pub fn accepts(&self, peer: &PeerName) -> bool {
         match self {
             Self::Exactly(expected) => expected == peer,
-            Self::MemberOf(slug) => peer.tenant() == Some(slug),
+            Self::MemberOf(slug) => peer.tenant().is_some_and(|tenant| seeded::same_tenant(slug, tenant)),
             Self::AnyMember => peer.tenant().is_some(),
         }
     }

@@ -8,6 +8,7 @@ use crate::name_error::NameError;
 use crate::names::{PeerName, PlatformName};
 use crate::pattern::Role;
 use crate::rule::Rule;
+use crate::seeded::{self, SeededFault};
 
 const COMMON_NAME_OID: &str = "2.5.4.3";
 const UTF8_STRING: u32 = 12;
@@ -92,10 +93,19 @@ impl ProfileViolation {
 
 /// Judges a certificate by the profile, and reads whom it names. Only meaningful after its path was verified.
 pub(crate) fn check(certificate: &Certificate, role: Role) -> Result<PeerName, ProfileViolation> {
-    let name = common_name(&certificate.subject_attributes)?;
-    check_alternative_names(certificate, &name, role)?;
+    if seeded::is_on(SeededFault::LeafProfileOff) {
+        return sole_common_name(&certificate.subject_attributes)?
+            .parse()
+            .map_err(ProfileViolation::CommonName);
+    }
+    let name = name_of(certificate)?;
+    if !seeded::is_on(SeededFault::VerifierCommonNameOnly) {
+        check_alternative_names(certificate, &name, role)?;
+    }
     check_key_usage(certificate.key_usage)?;
-    check_purposes(certificate)?;
+    if !seeded::is_on(SeededFault::VerifierPurposeIgnored) {
+        check_purposes(certificate)?;
+    }
     match &certificate.public_key {
         PublicKey::Usable => Ok(name),
         PublicKey::Unusable(what) => Err(ProfileViolation::PublicKey(what.clone())),
@@ -116,8 +126,23 @@ fn encoding(tag: u32) -> String {
     name.to_owned()
 }
 
+fn name_of(certificate: &Certificate) -> Result<PeerName, ProfileViolation> {
+    let alternative = certificate.alternative_names.iter().flatten().find_map(|entry| match entry {
+        AlternativeName::Dns(name) => name.parse().ok(),
+        _ => None,
+    });
+    match alternative.filter(|_| seeded::is_on(SeededFault::VerifierAlternativeNameOnly)) {
+        Some(name) => Ok(name),
+        None => common_name(&certificate.subject_attributes),
+    }
+}
+
 fn common_name(attributes: &[Attribute]) -> Result<PeerName, ProfileViolation> {
-    let text = sole_common_name(attributes)?;
+    let first = attributes.iter().find(|attribute| attribute.oid == COMMON_NAME_OID);
+    let text = match first.filter(|_| seeded::is_on(SeededFault::VerifierFirstCommonName)) {
+        Some(first) => String::from_utf8_lossy(&first.value).into_owned(),
+        None => sole_common_name(attributes)?,
+    };
     if let Some(other) = attributes.iter().find(|a| a.oid != COMMON_NAME_OID) {
         return Err(ProfileViolation::SubjectAttribute(other.oid.clone()));
     }
@@ -148,7 +173,8 @@ fn check_alternative_names(
     let found = certificate.alternative_names.as_deref().unwrap_or_default();
     let foreign =
         |entry: &&AlternativeName| !required.contains(entry) && !is_local_name_of_nats(entry, name, role);
-    if let Some(entry) = found.iter().find(foreign) {
+    let foreign = found.iter().find(foreign);
+    if let Some(entry) = foreign.filter(|_| !seeded::is_on(SeededFault::VerifierExtraNamesIgnored)) {
         return Err(ProfileViolation::AlternativeNameForeign(entry.to_string()));
     }
     if let Some(entry) = required.iter().find(|entry| !found.contains(entry)) {

@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, ExpirationPolicy, KeyUsage, RevocationOptions, RevocationOptionsBuilder};
+use webpki::{
+    EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
+    RevocationOptions, RevocationOptionsBuilder,
+};
 
 use crate::authority::IssuingAuthority;
 use crate::bundle::TrustBundle;
@@ -19,6 +22,7 @@ use crate::names::PeerName;
 use crate::pattern::{PeerPattern, Role};
 use crate::profile;
 use crate::refusal::{Refusal, Whose};
+use crate::seeded::{self, SeededFault};
 
 /// Why a verifier could never accept anybody that it is told to accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,9 +53,9 @@ impl VerifierError {
 /// in their order are [`Rule::ALL`](crate::Rule::ALL).
 #[derive(Clone, Debug)]
 pub struct PeerVerifier {
-    bundle: Arc<TrustBundle>,
+    pub(crate) bundle: Arc<TrustBundle>,
     accepted: Arc<[PeerPattern]>,
-    role: Role,
+    pub(crate) role: Role,
     pub(crate) provider: Arc<CryptoProvider>,
 }
 
@@ -95,8 +99,19 @@ impl PeerVerifier {
         let end_entity = EndEntityCert::try_from(leaf).map_err(unreadable)?;
         let issuer = self.issuer_of(&certificate)?;
         self.check_path(&end_entity, &certificate, issuer, now)?;
-        let name = profile::check(&certificate, self.role).map_err(Refusal::Profile)?;
-        if !issuer.name().may_mint(&name) {
+        self.check_names(&certificate, issuer)
+    }
+
+    /// Whom a certificate names that `issuer` has issued, if it may and if that is accepted.
+    pub(crate) fn check_names(
+        &self,
+        certificate: &Certificate,
+        issuer: &IssuingAuthority,
+    ) -> Result<PeerName, Refusal> {
+        let name = profile::check(certificate, self.role).map_err(Refusal::Profile)?;
+        let may_mint =
+            issuer.name().may_mint(&name) || seeded::is_on(SeededFault::VerifierIssuerMintsAnything);
+        if !may_mint {
             return Err(Refusal::WrongAuthority { issuer: issuer.name().clone(), found: name });
         }
         if !self.accepted.iter().any(|pattern| pattern.accepts(&name)) {
@@ -110,25 +125,30 @@ impl PeerVerifier {
         issuer.ok_or_else(|| Refusal::UnknownIssuer { issuer: certificate.issuer_text().to_owned() })
     }
 
-    fn check_path(
+    pub(crate) fn check_path(
         &self,
         end_entity: &EndEntityCert<'_>,
         certificate: &Certificate,
         issuer: &IssuingAuthority,
         now: UnixTime,
     ) -> Result<(), Refusal> {
-        let refuse = |error| self.refusal_of(error, certificate, issuer);
+        let now =
+            if seeded::is_on(SeededFault::VerifierWrongClock) { own_time(certificate, now) } else { now };
         let verify = |revocation: Option<RevocationOptions<'_>>| {
             let path = end_entity.verify_for_usage(
                 self.provider.signature_verification_algorithms.all,
                 slice::from_ref(self.bundle.root().anchor()),
                 slice::from_ref(issuer.certificate().der()),
                 now,
-                self.key_usage(),
+                Purpose(self.key_usage()),
                 revocation,
                 None,
             );
-            path.map(|_| ()).map_err(refuse)
+            match path {
+                Ok(_) => Ok(()),
+                Err(error) if is_overlooked(&error) => Ok(()),
+                Err(error) => Err(self.refusal_of(error, certificate, issuer)),
+            }
         };
         verify(None)?;
         // A second time with the lists, so that a refusal over revocation says that all else is in order.
@@ -139,7 +159,7 @@ impl PeerVerifier {
         }
     }
 
-    fn key_usage(&self) -> KeyUsage {
+    pub(crate) fn key_usage(&self) -> KeyUsage {
         match self.role {
             Role::Client => KeyUsage::client_auth(),
             Role::Server => KeyUsage::server_auth(),
@@ -184,13 +204,41 @@ impl PeerVerifier {
     }
 }
 
-fn read(leaf: &CertificateDer<'_>) -> Result<Certificate, Refusal> {
+/// The purpose that a path is asked for.
+pub(crate) struct Purpose(pub(crate) KeyUsage);
+
+impl ExtendedKeyUsageValidator for Purpose {
+    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        if seeded::is_on(SeededFault::VerifierPurposeIgnored) {
+            return Ok(());
+        }
+        self.0.validate(purposes)
+    }
+}
+
+/// webpki asks for the dates, purposes and usages of a path first, then for its signatures, and for its names last.
+fn is_overlooked(error: &webpki::Error) -> bool {
+    match error {
+        webpki::Error::InvalidSignatureForPublicKey => seeded::is_on(SeededFault::VerifierIssuerByName),
+        webpki::Error::NameConstraintViolation => seeded::is_on(SeededFault::VerifierIssuerMintsAnything),
+        _ => false,
+    }
+}
+
+/// The time at which the certificate would be valid that is nearest to now.
+fn own_time(certificate: &Certificate, now: UnixTime) -> UnixTime {
+    let seconds = |moment: time::OffsetDateTime| u64::try_from(moment.unix_timestamp()).unwrap_or_default();
+    let (first, last) = (seconds(certificate.not_before()), seconds(certificate.not_after()));
+    UnixTime::since_unix_epoch(std::time::Duration::from_secs(now.as_secs().max(first).min(last)))
+}
+
+pub(crate) fn read(leaf: &CertificateDer<'_>) -> Result<Certificate, Refusal> {
     Certificate::parse(leaf).map_err(|error| Refusal::Malformed(error.0))
 }
 
 /// Both parsers must be able to read a certificate: the one of the profile, and webpki, which also refuses
 /// critical extensions that it does not know.
-fn unreadable(error: webpki::Error) -> Refusal {
+pub(crate) fn unreadable(error: webpki::Error) -> Refusal {
     match error {
         webpki::Error::UnsupportedCriticalExtension => Refusal::CriticalExtension,
         other => Refusal::Malformed(other.to_string()),

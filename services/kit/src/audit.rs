@@ -5,6 +5,8 @@
 //! `{"timestamp","level","target":"audit","service","tenant","kind":"audit","event","layer","identity","peer","dialled","reason","detail","trace_id","method"}`;
 //! what is not known is left out.
 
+use bulkhead_identity::seeded::{self, SeededFault};
+
 /// The tracing target of audit records.
 pub const TARGET: &str = "audit";
 
@@ -115,6 +117,13 @@ impl Record {
 
     /// Writes the record.
     pub fn write(self) {
+        let missing = match self.outcome {
+            Outcome::Accepted => SeededFault::AuditAcceptedMissing,
+            Outcome::Refused => SeededFault::AuditRefusalsMissing,
+        };
+        if seeded::is_on(missing) {
+            return;
+        }
         let event = match self.outcome {
             Outcome::Accepted => "accepted",
             Outcome::Refused => "refused",

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use bulkhead_identity::TenantName;
+use bulkhead_identity::seeded::{self, SeededFault};
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde_json::value::{RawValue, to_raw_value};
@@ -86,16 +87,19 @@ pub fn check_partition(agent: &TenantName, claimed: &str) -> Result<(), AnswerFa
 }
 
 fn check_text(field: &'static str, expected: &str, claimed: &str) -> Result<(), AnswerFault> {
-    if claimed.is_empty() || claimed == expected {
+    if claimed.is_empty() || claimed == expected || seeded::is_on(SeededFault::ForeignAnswersAccepted) {
         return Ok(());
     }
     Err(AnswerFault::Foreign { field, claimed: shown(claimed), expected: expected.to_owned() })
 }
 
 /// What an agent's words may say of their origin, wherever it stands in them.
-fn claims(agent: &TenantName) -> [Claim; 4] {
+fn claims(agent: &TenantName) -> Vec<Claim> {
+    if seeded::is_on(SeededFault::ForeignAnswersAccepted) {
+        return Vec::new();
+    }
     let claim = |field, expected: &dyn ToString| Claim { field, expected: expected.to_string() };
-    [
+    vec![
         claim("tenant", &agent.tenant),
         claim("tenant_id", &agent.tenant),
         claim("agent_id", &agent.agent_id()),

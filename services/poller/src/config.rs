@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(feature = "seeded-faults")]
+use bulkhead_identity::seeded::SeededFault;
 use bulkhead_identity::{TenantName, TenantSlug};
 use bulkhead_kit::config::{
     self, ConfigError, HostPort, IdentityFiles, LogSettings, NatsSettings, relative_to,
@@ -36,6 +38,9 @@ pub struct PollerConfig {
     /// How log lines look.
     #[serde(default)]
     pub log: LogSettings,
+    /// The mistake that this poller makes, if any.
+    #[cfg(feature = "seeded-faults")]
+    pub seeded_fault: Option<SeededFault>,
 }
 
 /// The anchors of the platform itself; each tenant's stand with the tenant.

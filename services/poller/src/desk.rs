@@ -1,18 +1,20 @@
 //! Answers the platform's administrator: subscribes, judges, reads, replies, and records each access.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, Message};
 use bulkhead_identity::TenantSlug;
+use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_kit::nats::Link;
 use bulkhead_kit::trace::{TRACEPARENT, TraceId};
 use futures::StreamExt as _;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, AdminRefusal, AdminReply, Caller};
+use crate::admin::{self, AdminRefusal, AdminReply, AdminRequest, Caller};
 use crate::message::CONTENT_MAXIMUM_BYTES;
 use crate::streams;
 
@@ -51,9 +53,13 @@ async fn answer(client: &Client, tenants: &[TenantSlug], request: Message) {
     let body = match admin::judge(&caller, &request, tenants) {
         Ok(wanted) => {
             // Recorded before it is read: no access without its record.
-            access.record(Record::accepted(Layer::Nats).tenant(&wanted.tenant));
-            let read = admin::read(&streams::context(client), &wanted, CONTENT_MAXIMUM_BYTES).await;
-            read.map_or_else(|error| failure("unreadable", &error), |reply| written(&reply))
+            if !seeded::is_on(SeededFault::AdminAuditMissing) {
+                access.record(Record::accepted(Layer::Nats).tenant(&wanted.tenant));
+            }
+            match seeded::is_on(SeededFault::AdminCacheWithoutTenant) {
+                true => kept_or_read(client, &wanted).await,
+                false => read(client, &wanted).await,
+            }
         }
         Err(refusal) => {
             access.record(Record::refused(Layer::Nats, refusal.code()).detail(&refusal));
@@ -66,6 +72,25 @@ async fn answer(client: &Client, tenants: &[TenantSlug], request: Message) {
     let Some(reply) = request.reply.clone() else { return };
     if let Err(error) = client.publish(reply, body.into()).await {
         tracing::warn!(%error, subject = %request.subject, "the administrator's request could not be answered");
+    }
+}
+
+async fn read(client: &Client, wanted: &AdminRequest) -> Vec<u8> {
+    let read = admin::read(&streams::context(client), wanted, CONTENT_MAXIMUM_BYTES).await;
+    read.map_or_else(|error| failure("unreadable", &error), |reply| written(&reply))
+}
+
+/// [`SeededFault::AdminCacheWithoutTenant`]: what was read within the last second is not read again.
+async fn kept_or_read(client: &Client, wanted: &AdminRequest) -> Vec<u8> {
+    static KEPT: Mutex<Option<(Instant, Vec<u8>)>> = Mutex::const_new(None);
+    let mut kept = KEPT.lock().await;
+    match &*kept {
+        Some((since, answer)) if since.elapsed() < Duration::from_secs(1) => answer.clone(),
+        _ => {
+            let answer = read(client, wanted).await;
+            *kept = Some((Instant::now(), answer.clone()));
+            answer
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! it into [`parts`]); agents that report by themselves are judged alike ([`report`]). What is accepted becomes a
 //! [`message`] on the tenant's own subject ([`publish`]), kept in the tenant's own stream ([`streams`]); the
 //! administrator reads it through [`admin`] and [`desk`]. [`fleet`] knows who answers, [`health`] tells it,
-//! [`service`] starts and ends it all, [`supervise`] begins again what fails.
+//! [`service`] starts and ends it all, [`supervise`] begins again what fails, [`program`] is its command line.
 //!
 //! What the poller does not do: it takes a tenant from nowhere but a verified certificate, it publishes on no
 //! subject that is not made from that tenant, and no agent's silence, flood or lie delays another's poll.
@@ -21,6 +21,7 @@ pub mod health;
 pub mod message;
 pub mod parts;
 pub mod poll;
+pub mod program;
 pub mod publish;
 pub mod report;
 pub mod service;

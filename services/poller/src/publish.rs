@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_identity::{Subject, TenantSlug};
 use bulkhead_kit::nats::{MAXIMUM_MESSAGE_BYTES, Outbox, OutboxStatus};
 use serde::Serialize;
@@ -30,8 +31,23 @@ impl Publisher {
     /// It is larger than one message may be.
     pub fn result(&self, result: &PollerResult) -> Result<(), AnswerFault> {
         let body = body(result)?;
-        self.push(&Subject::poller_results(&result.source.tenant), body);
+        for tenant in self.addressees(&result.source.tenant) {
+            self.push(&Subject::poller_results(tenant), body.clone());
+        }
         Ok(())
+    }
+
+    /// Whose subject a message of this tenant's goes out on: its own.
+    fn addressees<'a>(&'a self, tenant: &'a TenantSlug) -> Vec<&'a TenantSlug> {
+        if seeded::is_on(SeededFault::ReportFiledForEveryone) {
+            return self.outboxes.keys().collect();
+        }
+        if seeded::is_on(SeededFault::ResultsUnderNextTenant) {
+            let next =
+                self.outboxes.keys().find(|other| *other > tenant).or_else(|| self.outboxes.keys().next());
+            return next.into_iter().collect();
+        }
+        vec![tenant]
     }
 
     /// A heartbeat on `<slug>.pollers.heartbeat`.

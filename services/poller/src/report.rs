@@ -3,11 +3,13 @@
 //! The reporting agent is whoever its certificate names. What the report says about its origin can only be
 //! wrong: a report in somebody else's name is refused as a whole, recorded, and nothing of it is published.
 
-use bulkhead_identity::{PeerName, TenantName};
+use bulkhead_identity::seeded::{self, SeededFault};
+use bulkhead_identity::{NameError, PeerName, TenantName, TenantSlug};
 use bulkhead_kit::access::Caller;
 use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_wire::poller_service_server::PollerService;
 use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, PollerStatusResponse, ServiceStatus};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -62,30 +64,47 @@ impl<'a> Report<'a> {
     }
 
     fn take(&mut self, origin: &Origin<'_>, services: Vec<ServiceStatus>) -> Result<(), AnswerFault> {
-        answer::check_agent_id(self.agent, origin.agent_id)?;
-        answer::check_partition(self.agent, origin.partition)?;
+        let speaker = self.speaker(origin.agent_id, &[]);
+        answer::check_agent_id(&speaker, origin.agent_id)?;
+        answer::check_partition(&speaker, origin.partition)?;
         let count = self.results.len() + services.len();
         if count > SERVICES_MAXIMUM {
             return Err(AnswerFault::Malformed(format!("{count} services, more than {SERVICES_MAXIMUM}")));
         }
         for service in services {
-            let message = answer::status_message(self.agent, &service.message, CONTENT_MAXIMUM_BYTES)?;
+            let speaker = self.speaker(&service.agent_id, &service.message);
+            let message = answer::status_message(&speaker, &service.message, CONTENT_MAXIMUM_BYTES)?;
             self.bytes += message.get().len();
             if self.bytes > REPORT_MAXIMUM_BYTES {
                 return Err(AnswerFault::Oversized { bytes: self.bytes, limit: REPORT_MAXIMUM_BYTES });
             }
-            let result = self.result(service, message)?;
+            let result = self.result(&speaker, service, message)?;
             self.results.push(result);
         }
         Ok(())
     }
 
-    fn result(&self, service: ServiceStatus, message: Box<RawValue>) -> Result<PollerResult, AnswerFault> {
-        answer::check_agent_id(self.agent, &service.agent_id)?;
-        answer::check_partition(self.agent, &service.partition)?;
+    /// Whom a part of the report is judged and filed as: who reports, whomever it names.
+    fn speaker(&self, agent_id: &str, message: &[u8]) -> TenantName {
+        match seeded::is_on(SeededFault::ReportsByClaim) {
+            true => claimed(self.agent, agent_id, message),
+            false => self.agent.clone(),
+        }
+    }
+
+    fn result(
+        &self,
+        speaker: &TenantName,
+        service: ServiceStatus,
+        message: Box<RawValue>,
+    ) -> Result<PollerResult, AnswerFault> {
+        answer::check_agent_id(speaker, &service.agent_id)?;
+        answer::check_partition(speaker, &service.partition)?;
         let key = answer::service(&service.service_name, &service.service_type)?;
+        let source =
+            Source { tenant: speaker.tenant.clone(), agent_id: speaker.agent_id(), ..self.source.clone() };
         Ok(PollerResult {
-            source: self.source.clone(),
+            source,
             service_name: key.name,
             service_type: key.kind,
             finding: Finding::Report {
@@ -101,6 +120,17 @@ impl<'a> Report<'a> {
         self.results.iter().try_for_each(|result| publisher.result(result))?;
         Ok(Response::new(PollerStatusResponse { received: true }))
     }
+}
+
+/// Whom a part of a report names, as far as it names anybody.
+fn claimed(agent: &TenantName, agent_id: &str, message: &[u8]) -> TenantName {
+    #[derive(Deserialize)]
+    struct Claim {
+        tenant: TenantSlug,
+    }
+    let tenant =
+        serde_json::from_slice(message).map_or_else(|_| agent.tenant.clone(), |claim: Claim| claim.tenant);
+    agent_id.parse().unwrap_or_else(|_: NameError| agent.agent_id()).of_tenant(&tenant)
 }
 
 /// Records a refusal and gives the answer to it.

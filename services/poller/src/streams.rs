@@ -9,6 +9,7 @@ use async_nats::Client;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use bulkhead_identity::TenantSlug;
+use bulkhead_identity::seeded::{self, SeededFault};
 
 /// How much one tenant's stream keeps, in bytes; the oldest messages go first. The account that holds the
 /// streams reserves this much for each tenant.
@@ -50,10 +51,10 @@ pub fn config(tenant: &TenantSlug) -> Config {
         max_messages: STREAM_MAXIMUM_MESSAGES,
         max_age: STREAM_MAXIMUM_AGE,
         num_replicas: 1,
-        no_ack: true,
-        allow_rollup: false,
+        no_ack: !seeded::is_on(SeededFault::StreamAcknowledges),
+        allow_rollup: seeded::is_on(SeededFault::StreamRollupAllowed),
         deny_delete: true,
-        deny_purge: true,
+        deny_purge: !seeded::is_on(SeededFault::StreamRollupAllowed),
         ..Config::default()
     }
 }

@@ -48,7 +48,7 @@ async fn options(arguments: &E2eArguments, command: String, events: &Events) -> 
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
     let file = |name: &str| report_file(arguments, name);
     Ok(Options {
-        features: tools::checkout().join("features"),
+        features: arguments.features.clone().unwrap_or_else(|| tools::checkout().join("features")),
         name: arguments.filter.clone(),
         tag: arguments.tag.clone(),
         concurrency: arguments.concurrency,

@@ -14,7 +14,7 @@ use bulkhead_runtime::{build, console};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{BackendChoice, MatrixArguments};
-use crate::evidence::{self, Evidence};
+use crate::evidence::{self, Evidence, Outside};
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
 use crate::request::{Request, both};
@@ -30,7 +30,7 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     if arguments.predict {
         return predict(arguments, &request);
     }
-    let evidence = Evidence::of(&arguments.evidence)?;
+    let asked = (Evidence::of(&arguments.evidence)?, Outside::of(&arguments.evidence)?);
     let cancel = signals::cancelled_by_signal().or_not_started()?;
     let events = console::on_stderr();
     let running = tokio::select! {
@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     if let Some(record) = running {
         eprintln!("judging {}, which is running ({} backend)", request.name(), record.backend);
         let run = judge(arguments, record.clone(), &events, &cancel).await?;
-        return conclude(arguments, &run, &record, evidence).await.map(ExitCode::from);
+        return conclude(arguments, &run, &record, asked).await.map(ExitCode::from);
     }
     let environment = request.start(&events, &cancel).await?;
     let record = environment.record().clone();
@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     let passed = judged.as_ref().is_ok_and(|run| run.table.exit_code() == exit::OK);
     // While the platform is there: what its services wrote goes with it.
     let verdict = match judged {
-        Ok(run) => conclude(arguments, &run, &record, evidence).await,
+        Ok(run) => conclude(arguments, &run, &record, asked).await,
         Err(failure) => Err(failure),
     };
     let down = request.take_down(environment, passed, &events).await;
@@ -127,22 +127,21 @@ async fn conclude(
     arguments: &MatrixArguments,
     run: &Run,
     record: &EnvironmentRecord,
-    evidence: Option<Evidence>,
+    (evidence, outside): (Option<Evidence>, Outside),
 ) -> Result<u8, Failure> {
-    let verdict = Ok(run.table.exit_code());
     if !arguments.json {
         show(arguments, run, Paint::for_stdout());
     }
     if !arguments.json && evidence.is_none() {
-        return verdict;
+        return Ok(run.table.exit_code());
     }
-    let report = evidence::report(run, record, arguments.filter.as_deref()).await;
+    let report = evidence::report(run, record, arguments.filter.as_deref(), outside).await;
     if arguments.json {
         say::text(report.to_json().or_not_judged()?);
     }
     match evidence {
-        Some(evidence) => both(verdict, evidence.write(&report, record).await),
-        None => verdict,
+        Some(evidence) => both(Ok(report.verdict.exit_code), evidence.write(&report, record).await),
+        None => Ok(report.verdict.exit_code),
     }
 }
 
@@ -174,11 +173,12 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
     }
     let count = |conclusion| table.count(None, conclusion);
     let summary = format!(
-        "{} cells as predicted, {} violated, {} broken, {} not judged, in {:.2}s",
+        "{} cells as predicted, {} violated, {} broken, {} not judged ({} attempts in {:.2}s)",
         count(Conclusion::Passed),
         count(Conclusion::Violated),
         count(Conclusion::Broken),
         count(Conclusion::Inconclusive) + table.flaws().len(),
+        run.attempts,
         run.took.as_secs_f64()
     );
     let word = format!("{:>12}", "Summary");

@@ -106,3 +106,13 @@ fn an_engine_that_is_asked_for_and_does_not_answer() {
         ["no container engine answers at tcp://127.0.0.1:1", "left behind: nothing", "--backend process"];
     refused_by_dev(&["--backend", "docker"], NOT_STARTED, &words);
 }
+
+#[test]
+fn faults_that_nobody_has_written_down() {
+    let ended = xtask(&["prove", "--backend", "process", "--only", "netwrok-flat"], &[NO_ENGINE]);
+    ended.assert_refused("prove", USAGE, &["--only netwrok-flat", "network-flat", "prove --list"]);
+    let ended = xtask(&["prove", "--backend", "process", "--tenants", "1"], &[NO_ENGINE]);
+    ended.assert_refused("prove", USAGE, &["--tenants 1", "at least 2 tenants"]);
+    let ended = xtask(&["prove", "--runs", "0"], &[NO_ENGINE]);
+    ended.assert_refused("prove", USAGE, &["--runs 0"]);
+}

@@ -7,6 +7,7 @@ mod certificates;
 mod dictionary;
 mod listening;
 mod manners;
+mod matrix;
 mod messages;
 mod network;
 mod outcomes;

@@ -6,7 +6,7 @@ use bulkhead_plan::access::Conclusion;
 
 use super::Look;
 use crate::Report;
-use crate::report::grouped;
+use crate::report::{FaultResult, grouped};
 use crate::text::Escaped;
 
 /// The mistakes that were made on purpose.
@@ -14,7 +14,7 @@ pub(super) fn faults(out: &mut String, report: &Report) -> fmt::Result {
     if report.faults.is_empty() {
         return Ok(());
     }
-    let killed = report.faults.iter().filter(|fault| fault.killed).count();
+    let killed = report.faults.iter().filter(|fault| fault.result == FaultResult::Killed).count();
     writeln!(out, "<section aria-labelledby=\"faults\"><h2 id=\"faults\">Mistakes made on purpose</h2>")?;
     writeln!(
         out,
@@ -34,21 +34,28 @@ pub(super) fn faults(out: &mut String, report: &Report) -> fmt::Result {
          in</th></tr></thead><tbody>"
     )?;
     let mut sorted: Vec<_> = report.faults.iter().collect();
-    sorted.sort_by_key(|fault| fault.killed);
+    sorted.sort_by_key(|fault| fault.result);
     for fault in sorted {
-        let (class, word) = if fault.killed { ("open", "✓ found") } else { ("violated", "! not found") };
+        let (class, word) = match fault.result {
+            FaultResult::Killed => ("open", "✓ found"),
+            FaultResult::Survived => ("violated", "! not found"),
+            FaultResult::Spilled => ("violated", "! found in the wrong cells"),
+            FaultResult::NotJudged => ("unclear", "? not judged"),
+            FaultResult::NotCovered => ("none", "not covered"),
+        };
         write!(
             out,
             "<tr><th scope=\"row\">{}<span class=\"asks\"><code>{}</code></span></th>",
             Escaped(&fault.title),
             Escaped(&fault.id)
         )?;
-        write!(
-            out,
-            "<td><span class=\"badge {class}\">{word}</span> {} red, {} backend",
-            grouped(fault.red_cells),
-            fault.backend
-        )?;
+        write!(out, "<td><span class=\"badge {class}\">{word}</span>")?;
+        if fault.red_cells > 0 {
+            write!(out, " {} red", grouped(fault.red_cells))?;
+        }
+        if let Some(backend) = fault.backend {
+            write!(out, ", {backend} backend")?;
+        }
         if !fault.note.is_empty() {
             write!(out, "<br>{}", Escaped(&fault.note))?;
         }

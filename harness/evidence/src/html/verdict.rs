@@ -138,7 +138,8 @@ fn facts(out: &mut String, report: &Report) -> fmt::Result {
     fact("Agents", &agents.to_string())?;
     fact("Backend", &platform.backend.to_string())?;
     fact("Network", &platform.network_mode.to_string())?;
-    fact("Attempts", &grouped(report.cells.len()))?;
+    let steps = grouped(usize::try_from(run.steps).unwrap_or(usize::MAX));
+    fact("Attempts", &format!("{}; with their controls {steps} steps", grouped(report.cells.len())))?;
     if let Some(filter) = &run.filter {
         fact("Only", &format!("attempts with \u{201c}{filter}\u{201d} in their names"))?;
     }

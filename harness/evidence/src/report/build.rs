@@ -21,6 +21,8 @@ pub struct Facts {
     pub started_at: OffsetDateTime,
     /// How long they took.
     pub took: Duration,
+    /// How many steps they were made of, controls and all.
+    pub steps: u64,
     /// What made them.
     pub tool: Tool,
     /// What was running.
@@ -100,7 +102,8 @@ impl PlatformFacts {
 impl Report {
     /// Of a table.
     pub fn of(table: &Table, facts: Facts) -> Self {
-        let Facts { platform, started_at, took, tool, components, filter, faults, scenarios, hidden } = facts;
+        let Facts { platform, started_at, took, steps, tool, components, filter, faults, scenarios, hidden } =
+            facts;
         let cells: Vec<CellReport> =
             table.entries().iter().map(|entry| CellReport::of(entry, &hidden)).collect();
         let not_covered = table.unasked().iter();
@@ -112,6 +115,7 @@ impl Report {
             run: RunFacts {
                 started_at,
                 took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                steps,
                 tool,
                 components,
                 filter,

@@ -5,6 +5,7 @@
 mod build;
 mod cell;
 mod judge;
+mod outside;
 mod verdict;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use time::OffsetDateTime;
 pub use build::{Facts, Hidden};
 pub use cell::{CellReport, Expected};
 pub use judge::{counts, picture};
+pub use outside::{OutsideError, faults_of, scenarios_of};
 pub(crate) use verdict::grouped;
 pub use verdict::{Verdict, VerdictWord};
 
@@ -66,6 +68,8 @@ pub struct RunFacts {
     pub started_at: OffsetDateTime,
     /// How long they took, in milliseconds.
     pub took_ms: u64,
+    /// How many steps that were, controls and all: connections, handshakes, calls, steps on a connection.
+    pub steps: u64,
     /// What made the attempts and this report.
     pub tool: Tool,
     /// What was running, and what it was built with.
@@ -176,15 +180,39 @@ pub struct FaultOutcome {
     pub title: String,
     /// Where such a mistake was made for real: a CVE, an upstream issue, upstream's own configuration.
     pub reference: String,
-    /// Whether the suite turned red in the cells that are named for it.
-    pub killed: bool,
-    /// On which backend.
-    pub backend: BackendKind,
+    /// What the suite made of it.
+    pub result: FaultResult,
+    /// On which backend, where that is known.
+    #[serde(default)]
+    pub backend: Option<BackendKind>,
     /// How many cells turned red.
     pub red_cells: usize,
     /// What else is to be said.
     #[serde(default)]
     pub note: String,
+}
+
+/// What the suite made of a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultResult {
+    /// It went unseen.
+    Survived,
+    /// Cells turned red that have nothing to do with it.
+    Spilled,
+    /// It could not be said.
+    NotJudged,
+    /// This backend cannot show it.
+    NotCovered,
+    /// It was found, in the cells that were named for it, or the platform refused to start with it.
+    Killed,
+}
+
+impl FaultResult {
+    /// Whether it casts doubt on everything that the suite did not find.
+    pub const fn casts_doubt(self) -> bool {
+        matches!(self, Self::Survived | Self::Spilled | Self::NotJudged)
+    }
 }
 
 /// What the scenarios came to. Read leniently: it is a part of what `e2e --json` prints.

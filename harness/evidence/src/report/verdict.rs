@@ -53,7 +53,7 @@ impl Verdict {
         let scenarios = report.scenarios.iter().flat_map(|found| &found.scenarios);
         let mut worst = report.cells.iter().map(|cell| cell.conclusion).max();
         worst = worst.map(|worst| scenarios.map(|one| one.conclusion).fold(worst, Ord::max));
-        if !report.flaws.is_empty() || report.faults.iter().any(|fault| !fault.killed) {
+        if !report.flaws.is_empty() || report.faults.iter().any(|fault| fault.result.casts_doubt()) {
             worst = worst.map(|worst| worst.max(Conclusion::Inconclusive));
         }
         let word = match worst {
@@ -118,8 +118,8 @@ fn further(word: VerdictWord, report: &Report) -> Vec<String> {
         let unclear = report.count(Conclusion::Inconclusive);
         say(unclear, "attempt could not be judged", "attempts could not be judged");
     }
-    let survived = report.faults.iter().filter(|fault| !fault.killed).count();
-    say(survived, "mistake made on purpose went unseen", "mistakes made on purpose went unseen");
+    let survived = report.faults.iter().filter(|fault| fault.result.casts_doubt()).count();
+    say(survived, "mistake made on purpose was not found", "mistakes made on purpose were not found");
     say(report.flaws.len(), "flaw of the table itself", "flaws of the table itself");
     if report.run.filter.is_some() {
         further.push("only a part of the table was attempted".to_owned());

@@ -1,6 +1,6 @@
 //! What a report comes to, and how it is shown.
 
-use bulkhead_evidence::report::{Report, Verdict, VerdictWord, schema};
+use bulkhead_evidence::report::{Report, Verdict, VerdictWord, faults_of, scenarios_of, schema};
 use bulkhead_evidence::{html, junit};
 use bulkhead_plan::access::Conclusion;
 
@@ -116,6 +116,27 @@ fn the_worst_decides_and_is_said_first() {
     let mut flawed = well;
     flawed.flaws.push("a flaw".to_owned());
     assert_eq!(Verdict::of(&flawed).exit_code, 5);
+}
+
+#[test]
+fn what_other_commands_print_is_taken_in() {
+    let verdicts = ["killed", "refused-at-start", "survived", "spilled", "not-judged", "not-covered"];
+    let rows = verdicts.map(|verdict| {
+        serde_json::json!({ "fault": verdict, "title": "t", "reference": "r", "verdict": verdict, "red_cells": null,
+                            "details": ["d"], "took_ms": 1 })
+    });
+    let printed = serde_json::json!({ "controls": [], "faults": rows, "exit_code": 4 }).to_string();
+    let faults = faults_of(printed.as_bytes()).unwrap();
+    let doubts: Vec<bool> = faults.iter().map(|fault| fault.result.casts_doubt()).collect();
+    assert_eq!(doubts, [false, false, true, true, true, false]);
+    let scenario = serde_json::json!({ "feature": "f", "rule": "r", "name": "n", "conclusion": "violated", "why": "w",
+                                       "took_ms": 1, "details": [] });
+    let printed = serde_json::json!({ "scenarios": [scenario], "not_covered": [], "swept": [], "kept": [] });
+    let found = scenarios_of(printed.to_string().as_bytes()).unwrap();
+    assert_eq!(Verdict::of(&Report { scenarios: Some(found), ..well() }).exit_code, 4);
+    for error in [faults_of(b"{}").unwrap_err(), scenarios_of(b"[1]").unwrap_err()] {
+        assert!(error.to_string().starts_with("not what `cargo xtask "), "{error}");
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bulkhead_evidence::bundle::{Bundle, Material, Secrets};
 use bulkhead_evidence::report::{
-    Component, Facts, FaultOutcome, Hidden, PlatformFacts, Report, Scenario, ScenarioNotCovered, Scenarios,
-    Tool,
+    Component, Facts, FaultOutcome, FaultResult, Hidden, PlatformFacts, Report, Scenario, ScenarioNotCovered,
+    Scenarios, Tool,
 };
 use bulkhead_evidence::sign::SigningKey;
 use bulkhead_evidence::verify::{Limits, Verification, verify};
@@ -58,6 +58,7 @@ pub(crate) fn facts(filter: Option<&str>) -> Facts {
         platform: PlatformFacts::of(&record()),
         started_at: datetime!(2026-11-26 02:30:00 UTC),
         took: Duration::from_millis(12_345),
+        steps: 4321,
         tool: tool(),
         components: vec![
             Component { name: "nats-server".to_owned(), version: "2.15.1".to_owned() },
@@ -196,8 +197,8 @@ pub(crate) fn fault(id: &str, killed: bool) -> FaultOutcome {
         id: id.to_owned(),
         title: format!("a mistake called {id}"),
         reference: "CVE-2025-30215".to_owned(),
-        killed,
-        backend: BackendKind::Process,
+        result: if killed { FaultResult::Killed } else { FaultResult::Survived },
+        backend: Some(BackendKind::Process),
         red_cells: if killed { 3 } else { 0 },
         note: String::new(),
     }

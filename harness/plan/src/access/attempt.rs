@@ -52,8 +52,20 @@ pub enum CertificateFlaw {
     Expired,
     /// Its validity has not begun.
     NotYetValid,
+    /// Signed by another real authority in the right one's name.
+    BorrowedIssuerName(AuthorityName),
     /// Another peer's name beside its own.
     ExtraName(PeerName),
+    /// Its own name, and then another peer's, as common names.
+    TwoCommonNames(PeerName),
+    /// Another peer's name as the common name, its own as the alternative one.
+    OtherCommonName(PeerName),
+    /// Its own name as the common name, another peer's as the alternative one.
+    OtherAlternativeName(PeerName),
+    /// Its key is not at hand: another one signs.
+    KeyNotHeld,
+    /// Nothing; but another peer's certificate, which is public, is sent behind it.
+    TrailingCertificate(PeerName),
     /// `localhost` beside its own name.
     LocalhostName,
     /// The name stands in the subject only.

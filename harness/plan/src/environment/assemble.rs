@@ -64,6 +64,7 @@ impl EnvironmentRecord {
                 .map(|tenant| assembly.tenant(tenant))
                 .collect::<Result<_, _>>()?,
             services: services.map(|service| assembly.service(service)).collect::<Result<_, _>>()?,
+            fault: None,
         })
     }
 }

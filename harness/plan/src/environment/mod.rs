@@ -48,6 +48,9 @@ pub struct EnvironmentRecord {
     pub tenants: Vec<TenantRecord>,
     /// The services, in the order in which they were started.
     pub services: Vec<ServiceRecord>,
+    /// The mistake that was made in it on purpose, to see the suite notice: such an environment isolates nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 /// What runs the services of an environment.

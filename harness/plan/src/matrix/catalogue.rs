@@ -50,6 +50,10 @@ pub fn forgeries(model: &Model, name: &PeerName) -> Vec<CertificateFlaw> {
     if name.tenant().is_some() {
         flaws.push(CertificateFlaw::IssuedBy(AuthorityName::Platform));
     }
+    let borrower = model.tenants().find(|slug| name.tenant() != Some(slug));
+    flaws.extend(
+        borrower.map(|slug| CertificateFlaw::BorrowedIssuerName(AuthorityName::Tenant(slug.clone()))),
+    );
     flaws.extend([
         CertificateFlaw::SelfSigned,
         CertificateFlaw::UnknownAuthority,
@@ -65,8 +69,16 @@ pub fn forgeries(model: &Model, name: &PeerName) -> Vec<CertificateFlaw> {
         CertificateFlaw::NoPurpose,
         CertificateFlaw::OnlyForServers,
         CertificateFlaw::OnlyForClients,
+        CertificateFlaw::KeyNotHeld,
     ]);
-    flaws.extend(stranger_to(model, name).map(CertificateFlaw::ExtraName));
+    if let Some(stranger) = stranger_to(model, name) {
+        flaws.extend([
+            CertificateFlaw::ExtraName(stranger.clone()),
+            CertificateFlaw::TwoCommonNames(stranger.clone()),
+            CertificateFlaw::OtherCommonName(stranger.clone()),
+            CertificateFlaw::OtherAlternativeName(stranger),
+        ]);
+    }
     flaws
 }
 
@@ -193,7 +205,12 @@ impl<'a> Cast<'a> {
     /// Every method of every service, by everybody; then one that is permitted, with whatever can be said around it.
     fn calls(&self) -> Vec<Cell> {
         let mut cells = Vec::new();
-        let everybody = self.peers.iter().cloned().map(Who::Peer).chain([Who::Anonymous]);
+        // An agent that sends the poller's certificate, which is public, behind its own.
+        let followed = self.agents.iter().map(|name| Who::Forged {
+            name: name.clone(),
+            flaw: CertificateFlaw::TrailingCertificate(POLLER),
+        });
+        let everybody = self.peers.iter().cloned().map(Who::Peer).chain([Who::Anonymous]).chain(followed);
         for who in everybody {
             let from = match &who {
                 Who::Peer(name) | Who::Forged { name, .. } => self.model.home_of(name),

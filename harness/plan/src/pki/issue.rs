@@ -11,6 +11,7 @@ use super::existing::{ExistingCertificates, Finding, examine};
 use super::keys::{KeyError, KeySource, PrivateKey, Serial};
 use super::names::CertificatePaths;
 use super::profile::{self, Validity};
+use super::weakness::Weakness;
 use crate::spec::Lifetimes;
 
 /// A certificate with its key.
@@ -72,6 +73,7 @@ pub(super) struct Request<'a> {
     pub(super) signer: Signer<'a>,
     subject: Subject<'a>,
     lifetime: Duration,
+    weakness: Option<Weakness>,
 }
 
 impl Request<'_> {
@@ -91,8 +93,10 @@ impl Request<'_> {
         generation: u32,
     ) -> Result<CertificateParams, PkiError> {
         match self.subject {
-            Subject::Authority(name) => Ok(profile::authority(name, generation, serial, validity)),
-            Subject::Leaf(name) => profile::leaf(name, serial, validity),
+            Subject::Authority(name) => {
+                Ok(profile::authority(name, generation, serial, validity, self.weakness))
+            }
+            Subject::Leaf(name) => profile::leaf(name, serial, validity, self.weakness),
         }
     }
 
@@ -119,6 +123,7 @@ pub(super) struct Terms<'a> {
     pub(super) now: OffsetDateTime,
     pub(super) existing: &'a ExistingCertificates,
     pub(super) lifetimes: Lifetimes,
+    pub(super) weakness: Option<Weakness>,
 }
 
 /// Where certificates are had: from the existing files or made.
@@ -158,10 +163,11 @@ impl<'a> Office<'a> {
             signer,
             subject: Subject::Authority(name),
             lifetime,
+            weakness: self.terms.weakness,
         };
         let Obtained { certificate, key, validity, generation, kept } = self.obtain(&request)?;
         // The serial is no part of what an issuer passes on.
-        let params = profile::authority(name, generation, &Serial(Vec::new()), validity);
+        let params = profile::authority(name, generation, &Serial(Vec::new()), validity, self.terms.weakness);
         let issuer = Issuer::new(params, key);
         Ok((SigningAuthority { name: name.clone(), issuer, generation, kept, validity }, certificate))
     }
@@ -178,6 +184,7 @@ impl<'a> Office<'a> {
             signer: Signer::Authority(authority),
             subject: Subject::Leaf(name),
             lifetime: self.terms.lifetimes.leaf(),
+            weakness: self.terms.weakness,
         };
         Ok(self.obtain(&request)?.certificate)
     }

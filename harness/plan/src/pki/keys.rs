@@ -72,6 +72,35 @@ impl KeySource for SystemKeys {
     }
 }
 
+/// A source whose first key is another's: an authority asks first, and its leaves after it.
+pub(super) struct FirstKey {
+    first: Option<Zeroizing<Vec<u8>>>,
+    others: Box<dyn KeySource + Send>,
+}
+
+impl FirstKey {
+    pub(super) fn new(first: &PrivateKey, others: Box<dyn KeySource + Send>) -> Self {
+        Self { first: Some(first.to_pem()), others }
+    }
+}
+
+impl KeySource for FirstKey {
+    fn key(&mut self) -> Result<PrivateKey, KeyError> {
+        match self.first.take() {
+            Some(pem) => PrivateKey::from_pem(std::str::from_utf8(&pem).map_err(|_| KeyError::NotAKey)?),
+            None => self.others.key(),
+        }
+    }
+
+    fn serial(&mut self) -> Result<Serial, KeyError> {
+        self.others.serial()
+    }
+
+    fn of_tenant(&self, tenant: usize) -> Box<dyn KeySource + Send> {
+        self.others.of_tenant(tenant)
+    }
+}
+
 /// A private key. Its encoded form is wiped when dropped, and it is never printed. (The copy that `ring` signs with
 /// is out of reach.)
 pub struct PrivateKey(KeyPair);

@@ -10,6 +10,7 @@ mod issue;
 mod keys;
 mod names;
 mod profile;
+mod weakness;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -24,10 +25,12 @@ pub use existing::ExistingCertificates;
 pub use issue::{KeyedCertificate, SecretPem};
 pub use keys::{KeyError, KeySource, PrivateKey, Serial, SystemKeys};
 pub use names::CertificatePaths;
+pub use weakness::Weakness;
 
 use crate::file::PlannedFile;
 use crate::topology::Topology;
 use issue::{Office, Signer, SigningAuthority, Terms};
+use keys::FirstKey;
 
 /// The platform's identities: two services, and the administrator, who is a person with tools.
 const PLATFORM_LEAVES: [PlatformName; 3] = [PlatformName::Nats, PlatformName::Poller, PlatformName::Admin];
@@ -51,13 +54,32 @@ pub fn plan(
     now: OffsetDateTime,
     existing: &ExistingCertificates,
 ) -> Result<Pki, PkiError> {
-    let terms = Terms { now, existing, lifetimes: topology.spec().lifetimes() };
-    let mut tenants: Vec<_> = topology
-        .tenants()
-        .iter()
-        .enumerate()
-        .map(|(place, tenant)| (tenant, keys.of_tenant(place)))
-        .collect();
+    plan_weakened(topology, keys, now, existing, None)
+}
+
+/// The same for an environment with a fault in it: certificates that are not as they must be.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_weakened(
+    topology: &Topology,
+    keys: &mut dyn KeySource,
+    now: OffsetDateTime,
+    existing: &ExistingCertificates,
+    weakness: Option<Weakness>,
+) -> Result<Pki, PkiError> {
+    let terms = Terms { now, existing, lifetimes: topology.spec().lifetimes(), weakness };
+    let shared = weakness.is_some_and(Weakness::shares_tenant_key).then(|| keys.key()).transpose();
+    let shared = shared.map_err(|error| PkiError::Keys { name: "all tenants".to_owned(), error })?;
+    let sources = topology.tenants().iter().enumerate().map(|(place, tenant)| {
+        let own = keys.of_tenant(place);
+        let source: Box<dyn KeySource + Send> = match &shared {
+            Some(key) => Box::new(FirstKey::new(key, own)),
+            None => own,
+        };
+        (tenant, source)
+    });
+    let mut tenants: Vec<_> = sources.collect();
     let mut platform = Office::new(keys, terms);
     let (root, certificate) = platform.authority(&AuthorityName::Root, Signer::Itself)?;
     let services = PLATFORM_LEAVES.into_iter().map(PeerName::Platform);

@@ -11,6 +11,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::error::PkiError;
 use super::keys::Serial;
+use super::weakness::Weakness;
 
 /// How far back a certificate's first moment lies: verifiers have no tolerance for a clock that is behind.
 pub(super) const BACKDATING: Duration = Duration::minutes(10);
@@ -41,6 +42,7 @@ pub(super) fn authority(
     generation: u32,
     serial: &Serial,
     validity: Validity,
+    weakness: Option<Weakness>,
 ) -> CertificateParams {
     let mut params = common(serial, validity);
     params.distinguished_name.push(DnType::CommonName, name.common_name());
@@ -50,7 +52,24 @@ pub(super) fn authority(
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path_length));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.name_constraints = name_constraints(name);
+    if let Some(weakness) = weakness {
+        weaken(&mut params, name, weakness);
+    }
     params
+}
+
+fn weaken(params: &mut CertificateParams, name: &AuthorityName, weakness: Weakness) {
+    let drops_constraint = match name {
+        AuthorityName::Root => false,
+        AuthorityName::Platform => weakness.drops_constraint_of_platform(),
+        AuthorityName::Tenant(_) => weakness.drops_constraint_of_tenants(),
+    };
+    if drops_constraint {
+        params.name_constraints = None;
+    }
+    if weakness.drops_path_length() && matches!(name, AuthorityName::Tenant(_)) {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
 }
 
 /// The names below an authority. Neither URI nor directory names are constrained: webpki refuses every leaf then.
@@ -81,6 +100,7 @@ pub(super) fn leaf(
     name: &PeerName,
     serial: &Serial,
     validity: Validity,
+    weakness: Option<Weakness>,
 ) -> Result<CertificateParams, PkiError> {
     let mut params = common(serial, validity);
     params.distinguished_name.push(DnType::CommonName, name.common_name());
@@ -92,6 +112,11 @@ pub(super) fn leaf(
     if *name == PeerName::Platform(PlatformName::Nats) {
         params.subject_alt_names.push(SanType::DnsName(text("localhost".to_owned())?));
         params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    }
+    if let (Some(weakness), PeerName::Tenant(agent)) = (weakness, name)
+        && let Some(further) = weakness.further_name(agent.component.as_ref())
+    {
+        params.subject_alt_names.push(SanType::DnsName(text(further)?));
     }
     // Written out (CA:FALSE), which also makes rcgen write the subject key identifier.
     params.is_ca = IsCa::ExplicitNoCa;

@@ -10,6 +10,7 @@ pub use service::{
 };
 pub use subnet::{Subnet, SubnetError};
 
+use crate::fault::Wiring;
 use crate::spec::{EnvironmentSpec, NetworkMode, TenantSpec};
 use bulkhead_identity::TenantSlug;
 use subnet::Carver;
@@ -123,6 +124,24 @@ impl Topology {
     /// The service of that name.
     pub fn service(&self, id: &ServiceId) -> Option<&Service> {
         self.services.iter().find(|service| service.id == *id)
+    }
+
+    /// The same services, wired up with a mistake. Nothing else of the topology changes, so that what is expected does not.
+    pub(crate) fn rewired(&self, wiring: Wiring) -> Self {
+        let mut rewired = self.clone();
+        let further = match wiring {
+            Wiring::Flat => Some(NetworkName::Platform),
+            Wiring::GuestOfAnother => {
+                self.tenants().get(1).map(|tenant| NetworkName::Tenant(tenant.slug.clone()))
+            }
+            Wiring::PublishedAgents => None,
+        };
+        let guests = if wiring == Wiring::Flat { usize::MAX } else { 1 };
+        let agents = rewired.services.iter_mut().filter(|service| service.role == Role::Agent);
+        for agent in agents.take(guests) {
+            agent.networks.extend(further.clone());
+        }
+        rewired
     }
 
     /// The agents of one tenant.

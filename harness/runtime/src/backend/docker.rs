@@ -157,7 +157,7 @@ impl Backend for DockerBackend {
             let topology =
                 self.to_its_end(async move { networks::create(&docker, &spec, &stamp).await }).await?;
             let placement = Placement::containers(&topology)?;
-            Ok(Placed { topology, placement })
+            Ok(Placed { topology, placement, publishes_agents: false })
         }
         .boxed()
     }

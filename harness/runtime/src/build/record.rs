@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use super::Programs;
 use crate::digest;
 
-const FILE_NAME: &str = "bulkhead-services.json";
 /// What decides about a build beside the sources and the manifests of their packages.
 const SETTINGS: [&str; 4] = ["Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml", "rust-toolchain"];
 
@@ -44,18 +43,18 @@ impl Record {
         })
     }
 
-    /// The record in `folder`, when there is one of `workspace` and nothing has changed since.
-    pub(super) fn current(folder: &Path, workspace: &Path) -> Option<Self> {
-        let text = std::fs::read(folder.join(FILE_NAME)).ok()?;
+    /// The record in `file`, when there is one of `workspace` and nothing has changed since.
+    pub(super) fn current(file: &Path, workspace: &Path) -> Option<Self> {
+        let text = std::fs::read(file).ok()?;
         let record: Self = serde_json::from_slice(&text).ok()?;
         let same = record.workspace == workspace && identities(&record.programs).ok()? == record.identities;
         (same && record.nothing_has_changed().ok()?).then_some(record)
     }
 
-    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut file, self)?;
-        file.persist(folder.join(FILE_NAME))?;
+    pub(super) fn write(&self, file: &Path) -> io::Result<()> {
+        let mut written = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
+        serde_json::to_writer(&mut written, self)?;
+        written.persist(file)?;
         Ok(())
     }
 
@@ -115,6 +114,8 @@ fn sources(rule: &str) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
+    const FILE_NAME: &str = "services.json";
+
     /// A workspace with one source, its two programs, and the record of their build.
     struct Scene {
         folder: tempfile::TempDir,
@@ -151,18 +152,18 @@ mod tests {
             let programs =
                 Programs { agent: self.at("agent"), poller: self.at("poller"), probe: self.at("probe") };
             let asked = SystemTime::now() + std::time::Duration::from_secs(60);
-            Record::of(self.folder.path(), asked, &programs).unwrap().write(self.folder.path()).unwrap();
+            Record::of(self.folder.path(), asked, &programs).unwrap().write(&self.at(FILE_NAME)).unwrap();
         }
 
         fn build_before_all_that(&self) {
             let programs =
                 Programs { agent: self.at("agent"), poller: self.at("poller"), probe: self.at("probe") };
             let asked = SystemTime::now() - std::time::Duration::from_secs(60);
-            Record::of(self.folder.path(), asked, &programs).unwrap().write(self.folder.path()).unwrap();
+            Record::of(self.folder.path(), asked, &programs).unwrap().write(&self.at(FILE_NAME)).unwrap();
         }
 
         fn is_current(&self) -> bool {
-            Record::current(self.folder.path(), self.folder.path()).is_some()
+            Record::current(&self.at(FILE_NAME), self.folder.path()).is_some()
         }
     }
 
@@ -180,7 +181,7 @@ mod tests {
     fn every_kind_of_file_counts() {
         let scene = Scene::new();
         scene.build();
-        let record = Record::current(scene.folder.path(), scene.folder.path()).unwrap();
+        let record = Record::current(&scene.at(FILE_NAME), scene.folder.path()).unwrap();
         let found = record.dependencies().unwrap();
         let names = ["Cargo.lock", "Cargo.toml", "a b/Cargo.toml", "a b/src/main.rs"];
         assert_eq!(found, names.map(|name| scene.at(name)).into());
@@ -206,6 +207,6 @@ mod tests {
     fn another_checkout_that_builds_into_the_same_folder_is_another_build() {
         let scene = Scene::new();
         scene.build();
-        assert!(Record::current(scene.folder.path(), Path::new("/elsewhere")).is_none());
+        assert!(Record::current(&scene.at(FILE_NAME), Path::new("/elsewhere")).is_none());
     }
 }

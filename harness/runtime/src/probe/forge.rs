@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use bulkhead_identity::{AuthorityName, PeerName};
 pub use bulkhead_plan::access::CertificateFlaw as Flaw;
+use bulkhead_plan::pki::CertificatePaths;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
@@ -52,6 +54,14 @@ impl Forger {
         self.authority(&AuthorityName::Root)?.generation_of(name)
     }
 
+    /// The real certificate of a peer, without its key.
+    fn certificate(&self, name: &PeerName) -> Result<CertificateDer<'static>, CredentialError> {
+        let path = CertificatePaths::of_leaf(name).certificate;
+        // Relative to the state directory, as everything that is planned.
+        let path = self.certs.parent().unwrap_or(&self.certs).join(path);
+        CertificateDer::from_pem_file(&path).map_err(|source| CredentialError::File { path, source })
+    }
+
     /// A certificate for `name` in which exactly `flaw` is wrong.
     ///
     /// # Errors
@@ -63,6 +73,10 @@ impl Forger {
         let key = KeyPair::generate().map_err(forged)?;
         let params = leaf(name, flaw).map_err(forged)?;
         let chain = self.chain(name, flaw, &params, &key)?;
+        let key = match flaw {
+            Flaw::KeyNotHeld => KeyPair::generate().map_err(forged)?,
+            _ => key,
+        };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         Ok(Presented::new(label, chain, key))
     }
@@ -88,6 +102,14 @@ impl Forger {
             Flaw::UnderLeaf => self.authority(&responsible)?.leaf_as_authority()?.issue(params, key),
             Flaw::UnderSubordinate => self.authority(&responsible)?.subordinate()?.issue(params, key),
             Flaw::StaleGeneration => self.another_generation(&responsible)?.issue(params, key),
+            Flaw::BorrowedIssuerName(other) => {
+                self.authority(other)?.in_the_name_of(&self.authority(&responsible)?)?.issue(params, key)
+            }
+            Flaw::TrailingCertificate(other) => {
+                let mut chain = self.authority(&responsible)?.issue(params, key)?;
+                chain.push(self.certificate(other)?);
+                Ok(chain)
+            }
             Flaw::AlteredSignature => {
                 let mut chain = self.authority(&responsible)?.issue(params, key)?;
                 flip_last_bit(&mut chain);
@@ -104,10 +126,7 @@ fn leaf(name: &PeerName, flaw: &Flaw) -> Result<CertificateParams, rcgen::Error>
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name.as_str());
-    params.subject_alt_names = vec![
-        SanType::DnsName(common_name.as_str().try_into()?),
-        SanType::URI(name.spiffe_id().to_string().as_str().try_into()?),
-    ];
+    params.subject_alt_names = alternative_names(name)?;
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages =
@@ -120,6 +139,16 @@ fn leaf(name: &PeerName, flaw: &Flaw) -> Result<CertificateParams, rcgen::Error>
     Ok(params)
 }
 
+fn alternative_names(name: &PeerName) -> Result<Vec<SanType>, rcgen::Error> {
+    Ok(vec![
+        SanType::DnsName(name.common_name().as_str().try_into()?),
+        SanType::URI(name.spiffe_id().to_string().as_str().try_into()?),
+    ])
+}
+
+/// X.520, and RFC 5280 appendix A.1.
+const COMMON_NAME_OID: [u64; 4] = [2, 5, 4, 3];
+
 fn spoil(params: &mut CertificateParams, flaw: &Flaw, now: OffsetDateTime) -> Result<(), rcgen::Error> {
     match flaw {
         Flaw::Expired => {
@@ -130,6 +159,16 @@ fn spoil(params: &mut CertificateParams, flaw: &Flaw, now: OffsetDateTime) -> Re
         Flaw::ExtraName(name) => {
             params.subject_alt_names.push(SanType::DnsName(name.common_name().as_str().try_into()?));
         }
+        Flaw::TwoCommonNames(name) => {
+            // Under a type of its own: rcgen keeps one value of each.
+            let common_name = DnType::CustomDnType(COMMON_NAME_OID.to_vec());
+            params.distinguished_name.push(common_name, name.common_name());
+        }
+        Flaw::OtherCommonName(name) => {
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name.common_name());
+        }
+        Flaw::OtherAlternativeName(name) => params.subject_alt_names = alternative_names(name)?,
         Flaw::LocalhostName => params.subject_alt_names.push(SanType::DnsName("localhost".try_into()?)),
         Flaw::CommonNameOnly => params.subject_alt_names.clear(),
         Flaw::NoPurpose => params.extended_key_usages.clear(),
@@ -143,6 +182,9 @@ fn spoil(params: &mut CertificateParams, flaw: &Flaw, now: OffsetDateTime) -> Re
         | Flaw::UnderLeaf
         | Flaw::UnderSubordinate
         | Flaw::StaleGeneration
+        | Flaw::BorrowedIssuerName(_)
+        | Flaw::KeyNotHeld
+        | Flaw::TrailingCertificate(_)
         | Flaw::AlteredSignature => {}
     }
     Ok(())

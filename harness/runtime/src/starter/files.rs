@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bulkhead_plan::environment::BackendKind;
+use bulkhead_plan::fault::Fault;
 use bulkhead_plan::pki::{self, Action, ExistingCertificates, Pki, SystemKeys};
 use bulkhead_plan::{PlannedFile, Topology, render};
 use time::OffsetDateTime;
@@ -23,6 +24,7 @@ pub(super) fn write(
     workdir: &Workdir,
     placed: &Placed,
     kind: BackendKind,
+    fault: Option<&Fault>,
     events: &Events,
 ) -> Result<(), Failure> {
     let began = Instant::now();
@@ -30,15 +32,21 @@ pub(super) fn write(
     let unusable = |reason: String| Failure::Certificates { folder: workdir.path().join("certs"), reason };
     let existing = existing(workdir, topology).map_err(unusable)?;
     let now = OffsetDateTime::now_utc();
-    let pki = pki::plan(topology, &mut SystemKeys::new(), now, &existing);
+    let weakness = fault.and_then(Fault::weakness);
+    let pki = pki::plan_weakened(topology, &mut SystemKeys::new(), now, &existing, weakness);
     let pki = pki.map_err(|error| unusable(error.to_string()))?;
     let rendered = render::service_files(topology, &pki, &placed.placement);
     let rendered = rendered.map_err(|error| unusable(error.to_string()))?;
-    let given: BTreeSet<&Path> = rendered.iter().map(|file| file.path.as_path()).collect();
-    workdir.keep_only(Path::new("services"), &given)?;
     let mut files = pki.files();
     files.extend(rendered);
     files.push(PlannedFile::public("spec.yaml", topology.spec().to_yaml()));
+    if let Some(fault) = fault {
+        fault.seed(&mut files, topology, kind)?;
+    }
+    let services = Path::new("services");
+    let given: BTreeSet<&Path> =
+        files.iter().map(|file| file.path.as_path()).filter(|path| path.starts_with(services)).collect();
+    workdir.keep_only(services, &given)?;
     let written = workdir.write(&files)?;
     tell_renewed(&pki, workdir, events);
     workdir.folder(Path::new("data/nats"))?;

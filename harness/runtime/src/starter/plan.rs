@@ -35,18 +35,20 @@ impl StartPlan {
             Lifetime::Attached => "as long as this command runs",
             Lifetime::Detached => "until `cargo xtask down`",
         };
-        Self {
-            lines: vec![
-                ("environment", spec.name.to_string()),
-                ("tenants", format!("{} ({shown}{more})", slugs.len())),
-                ("services", format!("nats, poller, {agents} agents")),
-                ("backend", format!("{} ({})", chosen.kind(), chosen.reason())),
-                ("network", spec.network.to_string()),
-                ("programs", programs),
-                ("state", workdir.path().display().to_string()),
-                ("stays", lifetime.to_owned()),
-            ],
+        let mut lines = vec![
+            ("environment", spec.name.to_string()),
+            ("tenants", format!("{} ({shown}{more})", slugs.len())),
+            ("services", format!("nats, poller, {agents} agents")),
+            ("backend", format!("{} ({})", chosen.kind(), chosen.reason())),
+            ("network", spec.network.to_string()),
+            ("programs", programs),
+            ("state", workdir.path().display().to_string()),
+            ("stays", lifetime.to_owned()),
+        ];
+        if let Some(fault) = options.fault {
+            lines.push(("FAULT", format!("{}: {}", fault.id(), fault.title())));
         }
+        Self { lines }
     }
 
     /// Names and values, in order.

@@ -20,6 +20,12 @@ use serde_json::Value;
 pub const AGENT: &str = "agent-001.p1.acme.serviceradar";
 pub const POLLER: &str = "poller.serviceradar";
 
+/// The agent's own program, or the one that makes mistakes where this is a test of those.
+const PROGRAM: Option<&str> = match option_env!("CARGO_BIN_EXE_bulkhead-agent-seeded") {
+    None => option_env!("CARGO_BIN_EXE_bulkhead-agent"),
+    seeded => seeded,
+};
+
 /// The shape of the platform's accounts, with one tenant in it.
 const ACCOUNTS: &str = r#"accounts {
   T_acme { users: [ { user: "agent-001.p1.acme.serviceradar", permissions: {
@@ -146,7 +152,7 @@ impl Drop for AgentProcess {
 
 /// The program, without this process's environment for agents.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead-agent"));
+    let mut command = Command::new(PROGRAM.unwrap());
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BULKHEAD_AGENT_"));
     ours.for_each(|(name, _)| {
         command.env_remove(name);

@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bulkhead_identity::{PeerName, TenantSlug, identity_of_verified_leaf, tenant_claim};
+use bulkhead_identity::seeded::{self, SeededFault};
+use bulkhead_identity::{
+    PeerName, PlatformName, TenantName, TenantSlug, identity_of_verified_leaf, tenant_claim,
+};
+use rustls::pki_types::CertificateDer;
 use tonic::Status;
 use tonic::codegen::http::header::HOST;
 use tonic::codegen::http::request::Parts;
@@ -65,9 +69,8 @@ impl Judge {
     pub(super) fn judge(&self, head: &Parts, places: &Arc<Places>) -> Result<(Caller, Place), Refused> {
         let connection = head.extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
         let peer = connection.and_then(|connection| connection.get_ref().remote_addr());
-        let leaf = connection.and_then(TlsConnectInfo::peer_certs);
-        let name =
-            leaf.as_ref().and_then(|leaf| leaf.first()).and_then(|leaf| identity_of_verified_leaf(leaf).ok());
+        let chain = connection.and_then(TlsConnectInfo::peer_certs);
+        let name = caller_of(chain.as_ref().map_or(&[], |chain| chain.as_slice()), head);
         let trace_id = trace_of(head);
         let tenant = self.own.tenant().or_else(|| name.as_ref().and_then(PeerName::tenant)).cloned();
         let verdict = match &name {
@@ -95,6 +98,9 @@ impl Judge {
     /// A call that names another service of the platform was meant for that one, and must not be answered
     /// here. Addresses and names from outside the platform are how people and tools reach us.
     fn check_authority(&self, head: &Parts) -> Result<(), &'static str> {
+        if seeded::is_on(SeededFault::AuthorityIgnored) {
+            return Ok(());
+        }
         let host_header =
             head.headers.get_all(HOST).iter().map(|value| value.to_str().unwrap_or(PLATFORM_SUFFIX));
         let authority = head.uri.authority().map(|authority| authority.as_str());
@@ -103,6 +109,30 @@ impl Judge {
             host.ends_with(PLATFORM_SUFFIX) && host != self.own_name
         });
         if wrong { Err("wrong-authority") } else { Ok(()) }
+    }
+}
+
+/// Who calls: whom the leaf names, which is the first of the chain, and the rest is the peer's to choose.
+fn caller_of(chain: &[CertificateDer<'_>], head: &Parts) -> Option<PeerName> {
+    let leaf = chain.first().and_then(|leaf| identity_of_verified_leaf(leaf).ok());
+    if seeded::is_on(SeededFault::CallerFromLastCertificate) {
+        return chain.iter().rev().find_map(|certificate| identity_of_verified_leaf(certificate).ok());
+    }
+    if seeded::is_on(SeededFault::ClientCertificateOptional) && chain.is_empty() {
+        return Some(PlatformName::Poller.into());
+    }
+    if seeded::is_on(SeededFault::TenantFromMetadata) {
+        return leaf.map(|name| as_claimed(name, head));
+    }
+    leaf
+}
+
+/// The same component of the tenant that the metadata name.
+fn as_claimed(name: PeerName, head: &Parts) -> PeerName {
+    let claim = head.headers.get(TENANT_METADATA).and_then(|claim| claim.to_str().ok()?.parse().ok());
+    match (name, claim) {
+        (PeerName::Tenant(name), Some(tenant)) => PeerName::Tenant(TenantName { tenant, ..name }),
+        (name, _) => name,
     }
 }
 
@@ -118,7 +148,11 @@ fn host_of(authority: &str) -> String {
 
 /// The tenant in the metadata is absent, or there once and that of the call.
 fn check_tenant(name: &PeerName, tenant: Option<&TenantSlug>, head: &Parts) -> Result<(), &'static str> {
-    if head.headers.contains_key(TENANT_METADATA_BINARY) {
+    if seeded::is_on(SeededFault::TenantClaimIgnored) {
+        return Ok(());
+    }
+    let binary = head.headers.contains_key(TENANT_METADATA_BINARY);
+    if binary && !seeded::is_on(SeededFault::TenantClaimBinaryOverlooked) {
         return Err("tenant-metadata-binary");
     }
     let claims = head.headers.get_all(TENANT_METADATA);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event, ServerError};
+use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_identity::{PeerName, PlatformName, RefusalSlot, TrustBundle};
 use tokio::sync::{mpsc, watch};
 
@@ -69,7 +70,7 @@ impl Link {
         let retry = settings.retry();
         let client = ConnectOptions::new()
             .name(credential.name())
-            .require_tls(true)
+            .require_tls(!seeded::is_on(SeededFault::NatsPlainTextAllowed))
             .tls_client_config(config)
             .connection_timeout(CONNECT_TIMEOUT)
             .ping_interval(PING_INTERVAL)

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_nats::{HeaderMap, Subscriber, header};
 use bulkhead_identity::Subject;
+use bulkhead_identity::seeded::{self, SeededFault};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -92,7 +93,7 @@ impl Outbox {
                 tenant = %subject.tenant, subject = %subject, bytes = payload.len(),
                 limit_bytes = MAXIMUM_MESSAGE_BYTES, "message is too large for NATS and was dropped"
             );
-        } else if buffer.push(subject.to_string(), payload) {
+        } else if buffer.push(written(subject), payload) {
             tracing::debug!(tenant = %subject.tenant, "outbox is full, the oldest messages were dropped");
         }
         self.status.send_replace(buffer.status());
@@ -157,6 +158,13 @@ impl Outbox {
                 }
             }
         }
+    }
+}
+
+fn written(subject: &Subject) -> String {
+    match seeded::is_on(SeededFault::ResultsWithoutPrefix) {
+        true => subject.channel.to_string(),
+        false => subject.to_string(),
     }
 }
 

@@ -11,13 +11,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_identity::{
-    PeerName, PeerVerifier, Refusal, RefusalSlot, TenantSlug, identity_of_verified_leaf,
+    PeerName, PeerVerifier, PlatformName, Refusal, RefusalSlot, TenantSlug, identity_of_verified_leaf,
 };
-use rustls::server::NoServerSessionStorage;
+use rustls::InvalidMessage;
 use rustls::sign::SingleCertAndKey;
-use rustls::version::TLS13;
-use rustls::{InvalidMessage, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -29,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use super::bounded::BoundedStream;
-use super::{ALPN_H2, of_tenant, provider, refused};
+use super::server::server_config;
+use super::{ALPN_H2, of_tenant, refused};
 use crate::audit::{Layer, Record};
 use crate::credential::Credential;
 use crate::places::Places;
@@ -168,6 +168,14 @@ impl Listener {
                     Ok((stream, peer)) => {
                         let handshaker = self.handshaker.clone();
                         let accepted = accepted.clone();
+                        if seeded::is_on(SeededFault::HandshakeSerial) {
+                            if let Some(stream) =
+                                handshaker.shake(stream, peer, CancellationToken::new()).await
+                            {
+                                let _ = accepted.send(Ok(stream)).await;
+                            }
+                            continue;
+                        }
                         handshakes.start(peer.ip(), |cut| async move {
                             if let Some(stream) = handshaker.shake(stream, peer, cut).await {
                                 // The receiver is gone only when the server is ending.
@@ -251,9 +259,13 @@ impl Handshaker {
     ) -> Option<BoundedStream> {
         // Small answers must not wait for an acknowledgement; a socket that refuses is about to fail anyway.
         let _ = stream.set_nodelay(true);
+        let limit = match seeded::is_on(SeededFault::HandshakeTimeoutMissing) {
+            true => Duration::MAX,
+            false => self.limits.handshake_timeout,
+        };
         let result = tokio::select! {
             () = cut.cancelled() => Err(Failure::other("handshake-evicted", "too many handshakes are under way")),
-            result = timeout(self.limits.handshake_timeout, self.negotiate(stream)) => result
+            result = timeout(limit, self.negotiate(stream)) => result
                 .unwrap_or_else(|_| Err(Failure::other("handshake-timeout", "the peer did not finish the handshake"))),
         };
         let (record, stream) = match result {
@@ -280,36 +292,28 @@ impl Handshaker {
     }
 
     async fn negotiate(&self, stream: TcpStream) -> Result<(PeerName, TlsStream<TcpStream>), Failure> {
-        let (config, refusal) =
-            self.config().map_err(|error| Failure::other("server-configuration", error))?;
+        let (config, refusal) = server_config(&self.verifier, self.resolver.clone())
+            .map_err(|error| Failure::other("server-configuration", error))?;
         let stream = TlsAcceptor::from(Arc::new(config))
             .accept(stream)
             .await
             .map_err(|error| Failure::of(&error, &refusal))?;
         let session = stream.get_ref().1;
-        if session.alpn_protocol() != Some(ALPN_H2) {
+        let speaks_h2 =
+            session.alpn_protocol() == Some(ALPN_H2) || seeded::is_on(SeededFault::AlpnNotRequired);
+        if !speaks_h2 {
             return Err(Failure::other("no-alpn", "the peer did not offer h2"));
         }
         let leaf = session.peer_certificates().and_then(<[_]>::first);
         let name = leaf.and_then(|leaf| identity_of_verified_leaf(leaf).ok());
         match name {
             Some(name) => Ok((name, stream)),
+            None if seeded::is_on(SeededFault::ClientCertificateOptional) => {
+                Ok((PlatformName::Poller.into(), stream))
+            }
             // The verifier has accepted it, so this cannot be reached; it is refused all the same.
             None => Err(Failure::other("no-certificate", "the peer presented no certificate")),
         }
-    }
-
-    /// A configuration per connection, since each has its own slot for the reason of a refusal.
-    fn config(&self) -> Result<(ServerConfig, RefusalSlot), rustls::Error> {
-        let (verifier, refusal) = self.verifier.client_cert_verifier();
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&TLS13])?
-            .with_client_cert_verifier(verifier)
-            .with_cert_resolver(self.resolver.clone());
-        config.alpn_protocols = vec![ALPN_H2.to_vec()];
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok((config, refusal))
     }
 }
 

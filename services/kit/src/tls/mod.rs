@@ -6,9 +6,11 @@
 mod bounded;
 mod dialer;
 mod listener;
+mod server;
 
 use std::sync::{Arc, LazyLock};
 
+use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_identity::{
     AuthorityName, PeerName, PeerPattern, PeerVerifier, Refusal, RefusalSlot, Role, TenantSlug, TrustBundle,
 };
@@ -41,7 +43,9 @@ pub(crate) fn client_config(
     peer: &PeerName,
     protocols: &[&[u8]],
 ) -> Result<(ClientConfig, RefusalSlot), Box<dyn std::error::Error + Send + Sync>> {
-    let accepted = vec![PeerPattern::Exactly(peer.clone())];
+    let any = seeded::is_on(SeededFault::DialerAnyName)
+        || seeded::is_on(SeededFault::PollerAnyAgent) && peer.tenant().is_some();
+    let accepted = if any { anybody(trust) } else { vec![PeerPattern::Exactly(peer.clone())] };
     let (verifier, refusal) =
         PeerVerifier::new(trust.clone(), accepted, Role::Server)?.server_cert_verifier();
     let mut config = ClientConfig::builder_with_provider(provider())
@@ -52,6 +56,15 @@ pub(crate) fn client_config(
     config.resumption = Resumption::disabled();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok((config, refusal))
+}
+
+/// Everybody whom a trusted authority may have named.
+fn anybody(trust: &TrustBundle) -> Vec<PeerPattern> {
+    let of = |name: &AuthorityName| match name {
+        AuthorityName::Tenant(tenant) => vec![PeerPattern::MemberOf(tenant.clone())],
+        AuthorityName::Root | AuthorityName::Platform => PeerPattern::any_platform_service(),
+    };
+    trust.authorities().iter().flat_map(|authority| of(authority.name())).collect()
 }
 
 /// The record of a certificate that was refused: with the name in it, where an authority that we know has

@@ -101,7 +101,7 @@ impl From<Status> for CallFault {
 }
 
 /// The state of a service, judged.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ServiceState {
     /// Whether it is well.
     pub(super) available: bool,

@@ -1,12 +1,16 @@
 //! One round over one connection: the agent itself, then each of its services.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use bulkhead_identity::AgentId;
+use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_kit::trace::TraceId;
 use tokio::sync::Semaphore;
 
 use super::Target;
-use super::call::{CallFault, Caller};
+use super::call::{CallFault, Caller, ServiceState};
 use crate::answer::{self, ServiceKey};
 use crate::message::{Finding, PollerResult, Source};
 use crate::publish::Publisher;
@@ -62,7 +66,10 @@ impl Round<'_> {
     }
 
     async fn status(&mut self, service: &ServiceKey, details: &str) -> Result<(), CallFault> {
-        let state = self.caller.status(service, details).await?;
+        let mut state = self.caller.status(service, details).await?;
+        if seeded::is_on(SeededFault::InnerNamesCollide) {
+            state = of_inner_name(self.target.name.agent_id(), service.clone(), state);
+        }
         let finding = Finding::Status {
             available: state.available,
             response_time_ns: state.response_time_ns,
@@ -104,6 +111,15 @@ impl Round<'_> {
         })?;
         Ok(())
     }
+}
+
+/// [`SeededFault::InnerNamesCollide`]: what was found within the last second by an agent of this name, whosever it is.
+fn of_inner_name(agent: AgentId, service: ServiceKey, state: ServiceState) -> ServiceState {
+    static KEPT: Mutex<BTreeMap<(AgentId, ServiceKey), (Instant, ServiceState)>> =
+        Mutex::new(BTreeMap::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.retain(|_, (since, _)| since.elapsed() < Duration::from_secs(1));
+    kept.entry((agent, service)).or_insert((Instant::now(), state)).1.clone()
 }
 
 /// One service that the agent does not know, has not checked yet, or waits for, says nothing about its others.

@@ -64,6 +64,8 @@ pub fn config(forge: &Forge, nats: NatsSettings, agents: &[(&str, SocketAddr)]) 
         interval_ms: 20,
         tenants: ["acme", "acme2", "globex"].map(tenant).into(),
         log: LogSettings::default(),
+        #[cfg(feature = "seeded-faults")]
+        seeded_fault: None,
     }
 }
 

@@ -62,15 +62,22 @@ impl Verifier<'_> {
         }
         let wrong_use = |only_for_servers| only_for_servers != self.peer_is_server;
         let reason = match flaw {
-            CertificateFlaw::None => return self.judge_member(name),
+            // What is sent behind the leaf is nobody's identity.
+            CertificateFlaw::None | CertificateFlaw::TrailingCertificate(_) => {
+                return self.judge_member(name);
+            }
             CertificateFlaw::IssuedBy(other) if *other == responsible => return self.judge_member(name),
             CertificateFlaw::IssuedBy(_) => DenialReason::NameConstraint,
-            CertificateFlaw::CopiedAuthority | CertificateFlaw::AlteredSignature => {
-                DenialReason::BadSignature
-            }
+            CertificateFlaw::CopiedAuthority
+            | CertificateFlaw::BorrowedIssuerName(_)
+            | CertificateFlaw::AlteredSignature => DenialReason::BadSignature,
+            CertificateFlaw::KeyNotHeld if !(self.accepts)(name) => DenialReason::UnexpectedPeer,
+            CertificateFlaw::KeyNotHeld => DenialReason::KeyNotProven,
             CertificateFlaw::Expired => DenialReason::Expired,
             CertificateFlaw::NotYetValid => DenialReason::NotYetValid,
-            CertificateFlaw::ExtraName(other) if !may_name(&responsible, other) => {
+            CertificateFlaw::ExtraName(other) | CertificateFlaw::OtherAlternativeName(other)
+                if !may_name(&responsible, other) =>
+            {
                 DenialReason::NameConstraint
             }
             CertificateFlaw::LocalhostName if responsible != AuthorityName::Platform => {
@@ -83,6 +90,9 @@ impl Verifier<'_> {
                 return self.judge_member(name);
             }
             CertificateFlaw::ExtraName(_)
+            | CertificateFlaw::TwoCommonNames(_)
+            | CertificateFlaw::OtherCommonName(_)
+            | CertificateFlaw::OtherAlternativeName(_)
             | CertificateFlaw::LocalhostName
             | CertificateFlaw::CommonNameOnly
             | CertificateFlaw::NoPurpose => DenialReason::Profile,
@@ -146,7 +156,12 @@ pub(super) fn impersonation(who: &Who, service: &PeerName, dialler: &PeerName) -
 pub(super) fn at_the_broker(name: &PeerName, flaw: &CertificateFlaw, is_user: bool) -> Expectation {
     let responsible = responsible(name);
     let reasons = match flaw {
-        CertificateFlaw::None | CertificateFlaw::OnlyForClients => return user(is_user),
+        CertificateFlaw::None
+        | CertificateFlaw::OnlyForClients
+        | CertificateFlaw::TrailingCertificate(_)
+        // The alternative name is the user; the common name is looked at by nobody.
+        | CertificateFlaw::TwoCommonNames(_)
+        | CertificateFlaw::OtherCommonName(_) => return user(is_user),
         // The root is all that NATS is told: to it every generation that the root has signed is as good as another.
         CertificateFlaw::StaleGeneration => return user(is_user),
         CertificateFlaw::IssuedBy(other) if *other == responsible => return user(is_user),
@@ -158,19 +173,26 @@ pub(super) fn at_the_broker(name: &PeerName, flaw: &CertificateFlaw, is_user: bo
             vec![DenialReason::UnknownIssuer]
         }
         // Go names the signature as the probable cause of an unknown authority.
-        CertificateFlaw::CopiedAuthority | CertificateFlaw::AlteredSignature => {
+        CertificateFlaw::CopiedAuthority
+        | CertificateFlaw::BorrowedIssuerName(_)
+        | CertificateFlaw::AlteredSignature => {
             vec![DenialReason::BadSignature, DenialReason::UnknownIssuer]
         }
+        CertificateFlaw::KeyNotHeld => vec![DenialReason::BadSignature],
         CertificateFlaw::UnderSubordinate => vec![DenialReason::PathLength],
         CertificateFlaw::Expired => vec![DenialReason::Expired],
         CertificateFlaw::NotYetValid => vec![DenialReason::NotYetValid],
-        CertificateFlaw::ExtraName(other) if !may_name(&responsible, other) => {
+        CertificateFlaw::ExtraName(other) | CertificateFlaw::OtherAlternativeName(other)
+            if !may_name(&responsible, other) =>
+        {
             vec![DenialReason::NameConstraint]
         }
         CertificateFlaw::LocalhostName if responsible != AuthorityName::Platform => {
             vec![DenialReason::NameConstraint]
         }
-        CertificateFlaw::ExtraName(_) | CertificateFlaw::LocalhostName => {
+        CertificateFlaw::ExtraName(_)
+        | CertificateFlaw::OtherAlternativeName(_)
+        | CertificateFlaw::LocalhostName => {
             return Expectation::Unspecified("NATS knows no profile: the first name that is a user wins");
         }
         CertificateFlaw::CommonNameOnly => vec![DenialReason::NatsAuthorization],

@@ -104,6 +104,10 @@ fn mount(source: std::path::PathBuf, target: &str, read_only: bool) -> Mount {
 
 /// The port that was asked for; and where the host cannot reach containers, one that the engine chooses.
 fn published(placed: &Placed, service: &Service) -> Option<HashMap<String, Option<Vec<PortBinding>>>> {
+    if placed.publishes_agents && service.role == Role::Agent {
+        let everywhere = PortBinding { host_ip: Some("0.0.0.0".to_owned()), host_port: Some(String::new()) };
+        return Some(HashMap::from([(tcp(service.container_port), Some(vec![everywhere]))]));
+    }
     let ports = &placed.topology.spec().ports;
     let wanted = match service.role {
         Role::Nats => ports.nats,

@@ -51,6 +51,24 @@ impl Authority {
         Self::with_name(&self.label, name)
     }
 
+    /// One with the key of this one and the name and certificate of another: what it signs does not verify, unless both have
+    /// one key.
+    pub(super) fn in_the_name_of(self, other: &Self) -> Result<Self, CredentialError> {
+        let Self { label, issuer, .. } = self;
+        let certificate = other.path.first().ok_or_else(|| CredentialError::Unavailable {
+            label: label.clone(),
+            why: format!("{} has no certificate", other.label),
+        })?;
+        let key = KeyPair::try_from(issuer.key().serialize_der()).map_err(|source: rcgen::Error| {
+            CredentialError::Forge { label: label.clone(), source: source.into() }
+        })?;
+        let issuer = Issuer::from_ca_cert_der(certificate, key).map_err(|source: rcgen::Error| {
+            CredentialError::Forge { label: label.clone(), source: source.into() }
+        })?;
+        let label = format!("{label} in the name of {}", other.label);
+        Ok(Self { label, issuer, path: other.path.clone() })
+    }
+
     /// One that this one signs, as an ordinary leaf.
     pub(super) fn leaf_as_authority(&self) -> Result<Self, CredentialError> {
         self.below("a-leaf.serviceradar", |params| {

@@ -1,0 +1,73 @@
+//! Mistakes in the certificate hierarchy itself.
+
+use crate::fault::Caller::Hostile;
+use crate::fault::pattern::cells;
+use crate::fault::{Change, Covered, Fault, FileEdit, Red};
+use crate::pki::Weakness;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "tenant-authority-unconstrained",
+        "A tenant's authority has no name constraint, so that it signs for other tenants and for the poller.",
+        "research/nats-isolation.md, \"Rogue tenant CA\": no defence, leak; upstream's generate-tenant-ca writes none",
+        Change::Pki(Weakness::NO_NAME_CONSTRAINT),
+        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open()]),
+    ),
+    Fault::new(
+        "platform-authority-unconstrained",
+        "The platform's authority has no name constraint, so that it signs for tenants' agents.",
+        "research/mtls-identity.md, attack catalogue: root or platform CA signing a tenant's name",
+        Change::Pki(Weakness::PLATFORM_UNCONSTRAINED),
+        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open()]),
+    ),
+    Fault::new(
+        "tenant-authority-unlimited",
+        "A tenant's authority has no path length, so that it may make authorities below itself.",
+        "research/mtls-identity.md, attack catalogue: CA without pathlen; CVE-2002-0862 is the class",
+        Change::Pki(Weakness::NO_PATH_LENGTH),
+        Red::RefusesToStart("has path length unlimited instead of 0"),
+    ),
+    Fault::new(
+        "tenant-authorities-share-key",
+        "All tenants' authorities were made with one key, so that each signs in the others' names.",
+        "research/mtls-identity.md, \"Rotation and revocation traps\": a CA renewed with the same key cuts nothing off; \
+         CVE-2018-5383 and CWE-321 are keys in common",
+        Change::Pki(Weakness::SHARED_TENANT_KEY),
+        Red::Cells(&[
+            cells("tls.handshake").by(&[Hostile("borrowed-issuer-name")]).open(),
+            cells("nats.connect").by(&[Hostile("borrowed-issuer-name")]).open(),
+        ]),
+    ),
+    Fault::new(
+        "leaves-name-localhost",
+        "Every agent's certificate names localhost as well, as upstream's script writes it.",
+        "research/serviceradar.md, \"Names and files\": SANs are the CN, <component>.serviceradar, localhost, 127.0.0.1",
+        Change::Pki(Weakness::LOCALHOST_IN_LEAVES),
+        Red::RefusesToStart("every peer would refuse it"),
+    ),
+    Fault::new(
+        "broker-user-of-shared-name",
+        "The broker knows an agent by its component alone, a name that every tenant's certificate has as well.",
+        "research/nats-isolation.md, \"How verify_and_map picks the user\": a <component>.serviceradar SAN must never be a user \
+         name",
+        Change::PkiAndFiles(
+            Weakness::COMPONENT_IN_LEAVES,
+            &[FileEdit::Replace {
+                file: "services/nats/nats.conf",
+                text: "user: \"{first agent}.{first}.serviceradar\"",
+                with: "user: \"{first component}.serviceradar\"",
+            }],
+        ),
+        Red::RefusesToStart("every peer would refuse it"),
+    ),
+    Fault::new(
+        "revocation-lists-ignored",
+        "A revoked certificate is accepted, since nobody looks at the revocation list.",
+        "research/mtls-identity.md, attack catalogue: revoked leaf, stale CRL, CRL missing",
+        Change::None,
+        Red::Cells(&[]),
+    )
+    .where_covered(Covered::Nowhere(
+        "the services take no revocation list as yet (their verifier does): there is nothing that could be ignored",
+    )),
+];

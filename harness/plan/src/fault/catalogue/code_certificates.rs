@@ -1,0 +1,148 @@
+//! Mistakes in how certificates are judged, which only a build made for it can make.
+
+use crate::fault::Caller::{Hostile, Other, Own};
+use crate::fault::Object::{Agent, Poller};
+use crate::fault::pattern::cells;
+use crate::fault::{Change, Covered, Fault, Pattern, Red};
+
+const BOTH: Change = Change::Code { agents: true, poller: true };
+
+const fn believed(who: &'static [crate::fault::Caller]) -> Pattern {
+    cells("tls.*").by(who).open()
+}
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "verifier-root-is-enough",
+        "The root is all that is asked for: whatever tenant's certificate it is, it is welcome.",
+        "research/serviceradar.md: its services trust root.pem alone, so any tenant's certificate passes the handshake",
+        BOTH,
+        Red::Cells(&[cells("tls.handshake").by(&[Other]).at(&[Agent]).open()]),
+    ),
+    Fault::new(
+        "verifier-common-name-only",
+        "The common name alone is the identity; alternative names are not looked at.",
+        "RFC 6125, section 6.4.4; CVE-2014-3577 is the class",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("common-name-only")])]),
+    ),
+    Fault::new(
+        "verifier-alternative-name-only",
+        "The alternative name alone is the identity; the common name, by which people go, is not looked at.",
+        "webpki, Go and OpenSSL do so (research/mtls-identity.md, attack catalogue: CN acme + SAN globex and the reverse)",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("other-common-name")])]),
+    ),
+    Fault::new(
+        "verifier-first-common-name",
+        "Of two common names the first counts.",
+        "research/mtls-identity.md, attack catalogue: two CNs (Go takes the last, x509-parser the first)",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("two-common-names")])]),
+    ),
+    Fault::new(
+        "verifier-subordinate-authority",
+        "The tenant's authority is the trust anchor, so that authorities below it are believed.",
+        "research/mtls-identity.md, \"The verifier to build\": all that tonic's client_ca_root offers; CVE-2002-0862",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("under-subordinate")])]),
+    ),
+    Fault::new(
+        "verifier-wrong-clock",
+        "The time is the certificate's own: nothing expires.",
+        "research/mtls-identity.md, attack catalogue: expired by one second, not yet valid",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("expired")]), believed(&[Hostile("not-yet-valid")])]),
+    ),
+    Fault::new(
+        "verifier-purpose-ignored",
+        "It is not asked what a certificate is for.",
+        "research/mtls-identity.md, attack catalogue: wrong, absent or any EKU",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("no-purpose")])]),
+    ),
+    Fault::new(
+        "verifier-issuer-by-name",
+        "An issuer is known by its name, and its signature is not verified.",
+        "research/mtls-identity.md, attack catalogue: foreign CA with the same DN; CVE-2020-0601 is the class",
+        BOTH,
+        Red::Cells(&[
+            believed(&[Hostile("copied-authority")]),
+            believed(&[Hostile("altered-signature")]),
+            believed(&[Hostile("borrowed-issuer-name")]),
+        ]),
+    ),
+    Fault::new(
+        "verifier-issuer-mints-anything",
+        "Any authority that is known names anybody.",
+        "CVE-2021-44532; research/mtls-identity.md: the issuer decides the policy",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("wrong-issuer")])]),
+    ),
+    Fault::new(
+        "verifier-extra-names-ignored",
+        "A further name beside the right ones passes.",
+        "research/mtls-identity.md, attack catalogue: extra SAN or URI of another tenant, localhost and IP SANs",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("localhost-name")])]),
+    ),
+    Fault::new(
+        "leaf-profile-off",
+        "There is no leaf profile: whatever has a path to the root and one readable name is a peer.",
+        "research/mtls-identity.md, \"The verifier to build\", step 3 left out",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("localhost-name")]), believed(&[Hostile("common-name-only")])]),
+    ),
+    Fault::new(
+        "member-by-prefix",
+        "A tenant is known by how its slug begins: acme2 is acme.",
+        "research/mtls-identity.md: `evilacme` against `acme`; CVE-2023-46254 is a collision of names",
+        BOTH,
+        Red::Cells(&[cells("grpc.*+claim").open()]),
+    ),
+    Fault::new(
+        "any-generation",
+        "Any authority of the right name counts that the root has signed.",
+        "research/mtls-identity.md, attack catalogue: a leaf of a CA generation that is not configured",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("stale-generation")])]),
+    ),
+    Fault::new(
+        "key-not-proven",
+        "The handshake's signature is not verified: a certificate does without its key.",
+        "CVE-2014-1266 and CVE-2022-25640",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("key-not-held")])]),
+    ),
+    Fault::new(
+        "caller-from-last-certificate",
+        "The caller is read from the last certificate that names anybody, and not from the leaf.",
+        "research/mtls-identity.md: handlers read peer_certs()[0] only",
+        BOTH,
+        Red::Cells(&[cells("grpc.get-*").by(&[Hostile("trailing-certificate")]).at(&[Agent]).open()]),
+    ),
+    Fault::new(
+        "dialer-any-name",
+        "Whoever answers is taken for whom was dialled, if a trusted authority has named it at all.",
+        "CVE-2012-5783 is the class; research/mtls-identity.md: set domain_name to the full expected name",
+        BOTH,
+        Red::Cells(&[cells("tls.impersonate").by(&[Own, Other]).open()]),
+    ),
+    Fault::new(
+        "poller-any-agent",
+        "The poller takes any member of any tenant for the agent that it dials.",
+        "research/serviceradar.md: upstream's poller trusts root.pem alone",
+        Change::Code { agents: false, poller: true },
+        Red::Cells(&[cells("tls.impersonate").by(&[Other]).at(&[Agent]).open()]),
+    ),
+    Fault::new(
+        "authority-hints-sent",
+        "A server tells strangers which authorities it trusts, and with that who the tenants are.",
+        "research/mtls-identity.md, \"The verifier to build\": send no CA hints",
+        BOTH,
+        Red::Cells(&[cells("tls.ask-for-authorities").at(&[Agent, Poller]).open()]),
+    )
+    .where_covered(Covered::Nowhere(
+        "the matrix has no operation that reads the authorities in a server's certificate request",
+    )),
+];

@@ -1,0 +1,198 @@
+//! One environment after another: without a fault, then with each.
+
+use std::time::Duration;
+
+use bulkhead_identity::TenantSlug;
+use bulkhead_matrix::{Options, Run, StandIns};
+use bulkhead_plan::EnvironmentSpec;
+use bulkhead_plan::access::{Conclusion, Model};
+use bulkhead_plan::fault::{Change, Fault, Ground, Red, Verdict, judge};
+use bulkhead_plan::matrix::Plan;
+use bulkhead_plan::spec::TenantSpec;
+use bulkhead_runtime::build::{self, Programs};
+use bulkhead_runtime::console;
+use bulkhead_runtime::environment::Environment;
+use bulkhead_runtime::error::StartError;
+use bulkhead_runtime::event::Events;
+use bulkhead_runtime::starter::{Lifetime, ProgramSource, StartOptions, Starter};
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::BackendChoice;
+use crate::exit::{Failure, OrExit as _};
+use crate::{platform, tools};
+
+/// How long a service may take to be ready where the platform is to refuse: it says so at once, or never.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(10);
+/// Names of which the second begins with the first: a comparison by prefix shows.
+const SLUGS: [&str; 5] = ["acme", "acme2", "globex", "initech", "umbrella"];
+
+/// What all environments of a run have in common.
+pub(super) struct Bench<'a> {
+    tenants: usize,
+    backend: BackendChoice,
+    shipped: Programs,
+    seeded: Option<Programs>,
+    cancel: &'a CancellationToken,
+}
+
+/// The suite's word on an environment without any fault.
+pub(super) struct Control {
+    /// The cells that are not as predicted, and what is wrong with the table.
+    pub(super) red: Vec<String>,
+    pub(super) cells: usize,
+    pub(super) took: Duration,
+}
+
+impl Control {
+    pub(super) fn alarms(&self) -> usize {
+        self.red.len()
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// Builds the programs that are needed.
+    pub(super) async fn build(
+        tenants: usize,
+        backend: BackendChoice,
+        faults: &[&Fault],
+        cancel: &'a CancellationToken,
+    ) -> Result<Self, Failure> {
+        let (checkout, events) = (tools::checkout(), console::on_stderr());
+        let shipped = build::programs(&checkout, &events).await.map_err(StartError::from)?;
+        let in_code = faults.iter().any(|fault| matches!(fault.change(), Change::Code { .. }));
+        let seeded = match in_code {
+            true => Some(build::seeded_programs(&checkout, &events).await.map_err(StartError::from)?),
+            false => None,
+        };
+        Ok(Self { tenants, backend, shipped, seeded, cancel })
+    }
+
+    /// The matrix without a fault.
+    pub(super) async fn control(&self) -> Result<Control, Failure> {
+        let environment = self.start(None, 0).await?.map_err(Failure::from)?;
+        let run = self.attack(&environment, None).await;
+        take_down(environment).await?;
+        let Run { table, took, .. } = run?;
+        let mut red: Vec<String> = table.red().map(ToString::to_string).collect();
+        red.extend(table.flaws().iter().cloned());
+        if table.count(None, Conclusion::Passed) == 0 {
+            red.push("no cell was judged at all".to_owned());
+        }
+        Ok(Control { red, cells: table.entries().len(), took })
+    }
+
+    /// Seeds a fault, and says what came of it.
+    pub(super) async fn seed(&self, fault: &'static Fault, number: usize) -> Result<Verdict, Failure> {
+        let environment = match self.start(Some(fault), number + 1).await? {
+            Ok(environment) => environment,
+            Err(refused) => return Ok(Verdict::of_failed_start(fault, &refused.failure.to_string())),
+        };
+        let ground = Ground::of(environment.record().backend);
+        let run = self.attack(&environment, Some(fault)).await;
+        take_down(environment).await?;
+        match run {
+            Ok(run) => Ok(Verdict::of(fault, &judge(fault, &run.table, ground))),
+            Err(failure) if self.cancel.is_cancelled() => Err(failure),
+            Err(failure) => Ok(Verdict::NotJudged(failure.error.to_string())),
+        }
+    }
+
+    /// An environment of its own. What does not start is a finding, unless somebody asked to stop.
+    async fn start(
+        &self,
+        fault: Option<&'static Fault>,
+        number: usize,
+    ) -> Result<Result<Environment, StartError>, Failure> {
+        let mut options: StartOptions = platform::options(self.backend, Lifetime::Attached);
+        options.programs = ProgramSource::Given(self.programs(fault));
+        options.fault = fault;
+        if fault.is_some_and(|fault| matches!(fault.red(), Red::RefusesToStart(_))) {
+            options.ready_timeout = REFUSAL_LIMIT;
+        }
+        let spec = self.spec(number)?;
+        let name = spec.name.clone();
+        let started = match Starter::new(spec, options).await {
+            Ok(starter) => starter.start(&Events::none(), self.cancel).await,
+            Err(error) => Err(error),
+        };
+        if self.cancel.is_cancelled() {
+            if let Ok(environment) = started {
+                take_down(environment).await?;
+            }
+            return Err(interrupted());
+        }
+        if started.is_err() {
+            platform::forget(&name);
+        }
+        Ok(started)
+    }
+
+    fn spec(&self, number: usize) -> Result<EnvironmentSpec, Failure> {
+        let name = format!("prove-{}-{number}", std::process::id()).parse().or_usage()?;
+        let tenants = (0..self.tenants).map(|place| {
+            let slug =
+                SLUGS.get(place).map_or_else(|| format!("tenant-{:03}", place + 1), ToString::to_string);
+            let slug: TenantSlug = slug.parse()?;
+            Ok(TenantSpec { slug, agents: vec!["agent-001.p1".parse()?] })
+        });
+        let tenants = tenants.collect::<Result<Vec<_>, bulkhead_identity::NameError>>().or_usage()?;
+        EnvironmentSpec::new(name, tenants).or_usage()
+    }
+
+    /// The programs that make the mistake, where it is in code, and the shipped ones for everything else.
+    fn programs(&self, fault: Option<&Fault>) -> Programs {
+        let mut programs = self.shipped.clone();
+        if let (Some(Change::Code { agents, poller }), Some(seeded)) =
+            (fault.map(Fault::change), &self.seeded)
+        {
+            if *agents {
+                programs.agent.clone_from(&seeded.agent);
+            }
+            if *poller {
+                programs.poller.clone_from(&seeded.poller);
+            }
+        }
+        programs
+    }
+
+    async fn attack(&self, environment: &Environment, fault: Option<&Fault>) -> Result<Run, Failure> {
+        let record = environment.record().clone();
+        let plan = Plan::of(&Model::of_record(&record));
+        let Programs { agent, poller, probe } = self.programs(fault);
+        let options = Options {
+            probe,
+            stand_ins: StandIns { agent, poller, settings: Map::new() },
+            tell: Box::new(|_| {}),
+        };
+        let options = with_fault(options, fault);
+        tokio::select! {
+            run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
+            () = self.cancel.cancelled() => Err(interrupted()),
+        }
+    }
+}
+
+/// Stand-ins make the mistake as well.
+fn with_fault(mut options: Options, fault: Option<&Fault>) -> Options {
+    if let Some(fault) = fault
+        && matches!(fault.change(), Change::Code { .. })
+    {
+        options.stand_ins.settings.insert("seeded_fault".to_owned(), Value::from(fault.id()));
+    }
+    options
+}
+
+async fn take_down(environment: Environment) -> Result<(), Failure> {
+    let name = environment.record().name.clone();
+    environment.down(&Events::none()).await?;
+    platform::forget(&name);
+    Ok(())
+}
+
+fn interrupted() -> Failure {
+    Failure {
+        code: crate::exit::NOT_JUDGED,
+        error: anyhow::anyhow!("interrupted before every fault was seeded"),
+    }
+}
