@@ -133,6 +133,9 @@ async fn show(
     let credential = site.credential(who).map_err(|error| error.to_string())?;
     let credential = credential.ok_or("an impostor without a certificate impersonates nobody")?;
     let port = post.turnstile.address().port();
+    if program.has_ended() {
+        return Err(format!("the stand-in has ended: {}", program.last_words()));
+    }
     let mut visit = None;
     for _ in 0..ABANDONED_MAXIMUM {
         let received =

@@ -4,7 +4,7 @@ use bulkhead_identity::{PeerName, Subject, TenantSlug};
 use bulkhead_plan::access::Who;
 use bulkhead_probe::nats::{Headers, Interest};
 use bulkhead_probe::post::RemoteSession;
-use bulkhead_probe::{Nonce, Observation, Sight};
+use bulkhead_probe::{Nonce, Observation, Refusal, Sight};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -161,7 +161,6 @@ impl Owner {
                 json!({ "subjects": [format!("$O.{}.>", self.bucket())], "discard": "new",
                         "allow_rollup_hdrs": true, "allow_direct": true }),
             ),
-            (self.namesake(), json!({ "subjects": [self.namesake_subject()] })),
         ];
         for (name, rest) in streams {
             self.create(&name, &rest).await?;
@@ -169,12 +168,24 @@ impl Owner {
         for _ in 0..NOTES {
             self.store(&self.note_subject()).await?;
         }
-        for subject in
-            [self.value_subject(), self.chunk_subject(), self.object_subject(), self.namesake_subject()]
-        {
+        for subject in [self.value_subject(), self.chunk_subject(), self.object_subject()] {
             self.store(&subject).await?;
         }
-        Ok(())
+        self.keep_namesake().await
+    }
+
+    /// A stream of that name may be there already, where tenants share an account: then it is somebody's, and that is what
+    /// attempts at it will find.
+    async fn keep_namesake(&self) -> Result<(), String> {
+        let name = self.namesake();
+        let config = configuration(&name, &json!({ "subjects": [self.namesake_subject()] }));
+        let made = self.api(&format!("$JS.API.STREAM.CREATE.{name}"), &config).await;
+        // 10058: a stream of the name with another configuration.
+        if matches!(made.sight, Sight::Refused(Refusal::JetStream { error: 10058, .. })) {
+            return Ok(());
+        }
+        must(&made, || format!("{} cannot keep {name}", self.tenant))?;
+        self.store(&self.namesake_subject()).await
     }
 
     /// Stores something that carries its mark.

@@ -314,6 +314,8 @@ pub enum MessageOperation {
     SubscribeAnyTenant,
     /// Subscribes to `>`, to hear it among everything.
     SubscribeEverything,
+    /// Subscribes to everything below its own prefix, to hear it there.
+    ListenAtHome,
     /// Joins a queue group on its `agents.>`, to take messages away from the others.
     JoinQueue,
     /// Asks one of its agents for a job.
@@ -334,12 +336,13 @@ pub enum MessageOperation {
 
 impl MessageOperation {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Publish,
         Self::PublishAsPoller,
         Self::Subscribe,
         Self::SubscribeAnyTenant,
         Self::SubscribeEverything,
+        Self::ListenAtHome,
         Self::JoinQueue,
         Self::RequestJob,
         Self::ListenToInboxes,
@@ -388,6 +391,8 @@ pub enum StorageOperation {
     Delete,
     /// Publishes with the header that replaces everything before it.
     RollUp,
+    /// Publishes a result with the header that replaces everything before it, which the platform may have kept.
+    RollUpRecord,
     /// Deletes a bucket of values.
     DeleteBucket,
     /// Has the broker purge the whole account (CVE-2025-30215).
@@ -416,7 +421,7 @@ pub enum StorageOperation {
 
 impl StorageOperation {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::ListNames,
         Self::List,
         Self::Describe,
@@ -434,6 +439,7 @@ impl StorageOperation {
         Self::Reconfigure,
         Self::Delete,
         Self::RollUp,
+        Self::RollUpRecord,
         Self::DeleteBucket,
         Self::PurgeAccount,
         Self::Capture,

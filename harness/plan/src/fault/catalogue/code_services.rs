@@ -92,10 +92,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/nats-isolation.md, \"Why this shape\": roll-up off",
         POLLER,
         Red::Cells(&[cells("js.roll-up-record").by(&[Own]).open()]),
-    )
-    .where_covered(Covered::Nowhere(
-        "the matrix has no operation that rolls up what the platform keeps: js.roll-up is about the tenant's own stream",
-    )),
+    ),
     Fault::new(
         "agent-any-poller",
         "Any platform service and any component of the own tenant is believed to be the poller.",

@@ -79,10 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
             file: "services/nats/nats.conf",
             text: "\ncluster { name: bulkhead, listen: \"0.0.0.0:{port 6222}\" }\n",
         }]),
-        Red::Cells(&[
-            cells("net.cluster").at(&[Broker]).open().on(Ground::Containers),
-            cells("net.unplanned").at(&[Broker]).open().on(Ground::Processes),
-        ]),
+        Red::RefusesToStart("JetStream cluster requires configured routes"),
     ),
     Fault::new(
         "broker-websocket-with-default-user",
