@@ -314,8 +314,6 @@ pub enum MessageOperation {
     SubscribeAnyTenant,
     /// Subscribes to `>`, to hear it among everything.
     SubscribeEverything,
-    /// Subscribes to everything below its own prefix, to hear it there.
-    ListenAtHome,
     /// Joins a queue group on its `agents.>`, to take messages away from the others.
     JoinQueue,
     /// Asks one of its agents for a job.
@@ -332,6 +330,9 @@ pub enum MessageOperation {
     AskInItsName,
     /// Publishes on `_INBOX.>`, where it awaits answers.
     PublishToInbox,
+    /// Subscribes to everything below its own prefix, to hear it there. The last: whoever hears everything twice answers
+    /// differently.
+    ListenAtHome,
 }
 
 impl MessageOperation {
@@ -342,7 +343,6 @@ impl MessageOperation {
         Self::Subscribe,
         Self::SubscribeAnyTenant,
         Self::SubscribeEverything,
-        Self::ListenAtHome,
         Self::JoinQueue,
         Self::RequestJob,
         Self::ListenToInboxes,
@@ -351,6 +351,7 @@ impl MessageOperation {
         Self::AskInto,
         Self::AskInItsName,
         Self::PublishToInbox,
+        Self::ListenAtHome,
     ];
 }
 

@@ -143,7 +143,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/serviceradar.md: upstream's poller trusts root.pem alone",
         Change::Code { agents: false, poller: true },
         Red::Cells(&[cells("tls.impersonate").by(&[Other]).at(&[Agent]).open()]),
-    ),
+    )
+    .may_also(&[// An authority that is known after all is refused for what it may name.
+        cells("tls.impersonate").by(&[Hostile("wrong-issuer")]).at(&[Agent]).otherwise()]),
     Fault::new(
         "authority-hints-sent",
         "A server tells strangers which authorities it trusts, and with that who the tenants are.",
