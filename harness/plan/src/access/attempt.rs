@@ -191,12 +191,14 @@ pub enum SideDoor {
     WebSocket,
     /// Any other port on which the service listens.
     Unplanned,
+    /// A port of this machine that leads to the service's container from anywhere, and not from the machine itself alone.
+    Published,
 }
 
 impl SideDoor {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Monitoring, Self::LeafNodes, Self::Cluster, Self::WebSocket, Self::Unplanned];
+    pub const ALL: [Self; 6] =
+        [Self::Monitoring, Self::LeafNodes, Self::Cluster, Self::WebSocket, Self::Unplanned, Self::Published];
 
     /// Where it customarily is.
     pub const fn port(self) -> Option<u16> {
@@ -205,7 +207,7 @@ impl SideDoor {
             Self::LeafNodes => Some(7422),
             Self::Cluster => Some(6222),
             Self::WebSocket => Some(8080),
-            Self::Unplanned => None,
+            Self::Unplanned | Self::Published => None,
         }
     }
 }

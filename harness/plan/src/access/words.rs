@@ -37,6 +37,7 @@ words! { SideDoor {
     Cluster = "cluster", "speaks to the cluster port of";
     WebSocket = "websocket", "speaks WebSocket to";
     Unplanned = "unplanned", "speaks to a port that nobody planned of";
+    Published = "published", "speaks to a port of this machine that leads to";
 } }
 
 words! { Manner {

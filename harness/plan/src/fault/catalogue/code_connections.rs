@@ -1,6 +1,6 @@
 //! Mistakes in how connections and calls are let in, which only a build made for it can make.
 
-use crate::fault::Caller::{Nobody, Other, Own};
+use crate::fault::Caller::{Admin, Nobody, Other, Own};
 use crate::fault::Object::{Agent, Poller};
 use crate::fault::pattern::cells;
 use crate::fault::{Change, Covered, Fault, Red};
@@ -108,7 +108,11 @@ pub(super) const FAULTS: &[Fault] = &[
         BOTH,
         Red::Cells(&[cells("grpc.*").by(&[Own]).otherwise()]),
     )
-    .may_also(&[cells("tls.*").otherwise(), cells("grpc.*").otherwise()]),
+    .may_also(&[
+        cells("tls.*").otherwise(),
+        cells("grpc.*").otherwise(), // The administrator's readings are accepted by the same record.
+        cells("admin.read-results").by(&[Admin]).otherwise(),
+    ]),
     Fault::new(
         "handshake-serial",
         "One handshake is served after the other: a silent client keeps everybody out.",
