@@ -79,6 +79,12 @@ Exit codes:
   0  every fault was noticed, and nothing else was      4  a fault survived or spilled, or a false alarm
   5  a faulty environment could not be judged")]
     Prove(ProveArguments),
+    /// Have judges that are made with other people's libraries attack the platform, and compare what they see
+    #[command(after_help = "Examples:
+  cargo xtask judges                       a platform of its own, as plain processes
+  cargo xtask judges --name dev            the one that is running
+  cargo xtask judges --only nats --json    one judge, and all that it saw")]
+    Judges(JudgesArguments),
     /// Write docker-compose.override.yml for the same platform and everything that it mounts, to bring it up by hand
     #[command(after_help = "Examples:
   cargo xtask compose --tenants 3            prints the line that brings it up; then `cargo xtask e2e` judges it
@@ -289,6 +295,27 @@ pub(crate) struct E2eArguments {
     pub(crate) json: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JudgeChoice {
+    /// Callers of the agents, made with grpcio
+    Grpc,
+    /// An attacker at the broker, made with nats-py
+    Nats,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgesArguments {
+    /// The running environment to judge; one of their own, on plain processes, unless given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only these judges (repeatable)
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<JudgeChoice>,
+    /// Print every row as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ComposeArguments {
     #[command(flatten)]
@@ -370,6 +397,12 @@ pub(crate) enum TestPart {
     Flat,
     /// The scenarios against what Compose brought up
     Compose,
+    /// Judges that are made with other people's libraries
+    Judges,
+    /// The access matrix on processes, on containers, and on one flat container network
+    Matrix,
+    /// Every seeded fault on processes
+    Prove,
 }
 
 #[derive(Debug, Args)]
@@ -389,6 +422,8 @@ pub(crate) enum BenchPart {
     Docker,
     /// The whole suite
     E2e,
+    /// The access matrix for 3, 10 and 30 tenants, and every seeded fault
+    Matrix,
 }
 
 #[derive(Debug, Args)]

@@ -32,7 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
-    use commands::{bench, certs, compose, dev, doctor, down, e2e, logs, matrix, prove, status, test};
+    use commands::{
+        bench, certs, compose, dev, doctor, down, e2e, judges, logs, matrix, prove, status, test,
+    };
     match command {
         Command::Certs(command) => certs::run(&command),
         Command::Test(arguments) => on_runtime(test::run(&arguments)),
@@ -44,6 +46,7 @@ fn run(command: Command) -> Outcome {
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
         Command::Prove(arguments) => on_runtime(prove::run(&arguments)),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
+        Command::Judges(arguments) => on_runtime(judges::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
         Command::Bench(arguments) => on_runtime(bench::run(&arguments)),
     }

@@ -74,7 +74,7 @@ async fn knock(site: &Site, cell: &Cell, service: &PeerName) -> Result<Knocked, 
         return resume(site, cell, probe, (&address, opening), earlier, since).await;
     }
     let seen = match order(&cell.operation, address.clone(), opening)? {
-        Attempt::Order(order) => probe.attempt(order).await.map_err(|lost| lost.to_string())?,
+        Attempt::Order(order) => probe.attempt(*order).await.map_err(|lost| lost.to_string())?,
         Attempt::Login(login) => {
             let (seen, _session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
             seen
@@ -84,17 +84,17 @@ async fn knock(site: &Site, cell: &Cell, service: &PeerName) -> Result<Knocked, 
 }
 
 enum Attempt {
-    Order(Order),
+    Order(Box<Order>),
     Login(LoginOrder),
 }
 
 fn order(operation: &Operation, address: String, opening: Opening) -> Result<Attempt, String> {
     Ok(match operation {
-        Operation::Handshake { .. } => Attempt::Order(Order::Handshake { address, opening }),
+        Operation::Handshake { .. } => Attempt::Order(Box::new(Order::Handshake { address, opening })),
         Operation::Connect => Attempt::Login(LoginOrder { opening: Some(opening), user: None }),
         Operation::Knock { service, manner } => in_manner(service, *manner, address, opening),
         Operation::Call { target, method, metadata, authority } => {
-            Attempt::Order(call(address, opening, target, *method, metadata, authority))
+            Attempt::Order(Box::new(call(address, opening, target, *method, metadata, authority)))
         }
         _ => return Err("it is no attempt at a door".to_owned()),
     })
@@ -109,14 +109,14 @@ fn in_manner(service: &PeerName, manner: Manner, address: String, opening: Openi
     match (*service == NATS, manner) {
         (true, Manner::InTheClear) => Attempt::Login(LoginOrder { opening: None, user: None }),
         (true, _) => Attempt::Login(LoginOrder { opening: Some(opening), user: None }),
-        (false, Manner::InTheClear) => Attempt::Order(Order::Clear { address }),
-        (false, _) => Attempt::Order(Order::Call {
+        (false, Manner::InTheClear) => Attempt::Order(Box::new(Order::Clear { address })),
+        (false, _) => Attempt::Order(Box::new(Order::Call {
             address,
             authority: opening.server_name.clone(),
             opening,
             metadata: Vec::new(),
-            call: Call::Health(String::new()),
-        }),
+            call: Box::new(Call::Health(String::new())),
+        })),
     }
 }
 
@@ -160,7 +160,7 @@ fn call(
             ..PollerStatusChunk::default()
         }]),
     };
-    Order::Call { address, opening, authority, metadata, call }
+    Order::Call { address, opening, authority, metadata, call: Box::new(call) }
 }
 
 fn results_request() -> ResultsRequest {
@@ -241,8 +241,13 @@ async fn served(site: &Site, service: &PeerName) -> Result<String, String> {
         };
     }
     let authority = service.to_string();
-    let order =
-        Order::Call { address, opening, authority, metadata: Vec::new(), call: Call::Health(String::new()) };
+    let order = Order::Call {
+        address,
+        opening,
+        authority,
+        metadata: Vec::new(),
+        call: Box::new(Call::Health(String::new())),
+    };
     let seen = probe.attempt(order).await.map_err(|lost| lost.to_string())?;
     match &seen.sight {
         Sight::Answered(Answered::Call(Answer::Serving(true))) => Ok(seen.to_string()),

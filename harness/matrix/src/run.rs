@@ -72,6 +72,8 @@ pub struct Run {
     pub table: Table,
     /// How long the attempts took, all together, probes in their places.
     pub took: Duration,
+    /// How many attempts that were, controls and all: connections, handshakes, calls, steps on a connection.
+    pub attempts: u64,
 }
 
 /// Attempts every planned cell.
@@ -94,10 +96,11 @@ pub async fn run(record: EnvironmentRecord, plan: &Plan, options: Options) -> Re
     talk::exhaust(&site, &cells.talk).await;
     let took = began.elapsed();
     let measured = site.take_measured();
+    let attempts = site.vantages.attempts();
     if let Some(site) = Arc::into_inner(site) {
         site.vantages.close().await;
     }
-    Ok(Run { table: Table::compare(plan, measured), took })
+    Ok(Run { table: Table::compare(plan, measured), took, attempts })
 }
 
 /// Every place that a planned attempt is made from; the controls are made from this machine.

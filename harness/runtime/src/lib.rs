@@ -23,10 +23,11 @@ pub mod nats_binary;
 pub mod owner;
 pub mod probe;
 pub mod readiness;
-mod spawn;
+pub mod spawn;
 pub mod starter;
 pub mod teardown;
 pub mod vantage;
+pub mod wheel;
 pub mod workdir;
 
 pub use environment::Environment;

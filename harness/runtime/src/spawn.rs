@@ -26,7 +26,10 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
 }
 
 /// Runs the program to its end; it does not outlive whoever waits here.
-pub(crate) async fn output(command: &mut Command) -> io::Result<Output> {
+///
+/// # Errors
+/// It cannot be started.
+pub async fn output(command: &mut Command) -> io::Result<Output> {
     use std::process::Stdio;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     spawn(command)?.wait_with_output().await

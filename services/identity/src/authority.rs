@@ -213,11 +213,30 @@ impl IssuingAuthority {
         if name == AuthorityName::Root {
             return Err(AuthorityError::WrongPlace(text));
         }
-        // What webpki cannot read, such as an unknown critical extension, would refuse every leaf later on.
-        webpki::EndEntityCert::try_from(der).map_err(|error| CertificateError(error.to_string()))?;
+        check_readable(der)?;
         lint_signing(&certificate, &text)?;
-        lint_issuing(&certificate, &name)?;
+        lint_path_length(&certificate, &name)?;
+        lint_purpose_and_constraints(&certificate, &name)?;
         Ok(Self { name, certificate })
+    }
+
+    /// Loads an authority of a suite of certificates that nobody here wrote, under a name that stands in for its own.
+    /// It is judged as [`IssuingAuthority::from_der`] does, but for the two things that no foreign authority has: a
+    /// name of this platform's, and `pathlen:0`. So what such a suite says of paths can be compared with what
+    /// [`PeerVerifier`](crate::PeerVerifier) says up to the leaf's profile. For tests, and for nothing else.
+    ///
+    /// # Errors
+    /// As [`IssuingAuthority::from_der`], but for those two.
+    #[doc(hidden)]
+    pub fn of_foreign_suite(
+        der: &CertificateDer<'_>,
+        stand_in: AuthorityName,
+    ) -> Result<Self, AuthorityError> {
+        let certificate = Certificate::parse(der)?;
+        check_readable(der)?;
+        lint_signing(&certificate, certificate.subject_text())?;
+        lint_purpose_and_constraints(&certificate, &stand_in)?;
+        Ok(Self { name: stand_in, certificate })
     }
 
     /// Demands that this is the authority that was to be loaded.
@@ -289,13 +308,26 @@ fn lint_signing(certificate: &Certificate, name: &str) -> Result<(), AuthorityEr
     Ok(())
 }
 
-/// What an issuing authority must be besides.
-fn lint_issuing(certificate: &Certificate, name: &AuthorityName) -> Result<(), AuthorityError> {
+/// What webpki cannot read, such as an unknown critical extension, would refuse every leaf later on.
+fn check_readable(der: &CertificateDer<'_>) -> Result<(), CertificateError> {
+    webpki::EndEntityCert::try_from(der).map(|_| ()).map_err(|error| CertificateError(error.to_string()))
+}
+
+/// What an issuing authority must be besides: it has no other authority below it,
+fn lint_path_length(certificate: &Certificate, name: &AuthorityName) -> Result<(), AuthorityError> {
     let constraints = certificate.basic_constraints;
     let path_length = constraints.and_then(|constraints| constraints.path_length);
     if path_length != Some(0) {
         return Err(AuthorityError::PathLength { authority: name.clone(), found: path_length });
     }
+    Ok(())
+}
+
+/// and leaves below it can be accepted, in both roles.
+fn lint_purpose_and_constraints(
+    certificate: &Certificate,
+    name: &AuthorityName,
+) -> Result<(), AuthorityError> {
     let purposes = certificate.purposes.as_ref();
     if purposes.is_some_and(|purposes| !purposes.client || !purposes.server) {
         return Err(AuthorityError::Purpose(name.clone()));

@@ -57,6 +57,7 @@ pub(crate) async fn run(arguments: &DoctorArguments) -> Outcome {
         nats_server(nats_binary::find().await, pip(), engine.is_ok()),
         composes(),
         openssl(),
+        judges(),
         disk(),
         leftovers(engine.ok().as_ref()).await,
     ];
@@ -149,6 +150,20 @@ fn openssl() -> Check {
         Err(why) => {
             Check::limited("openssl", why, "install openssl for the second opinion on every certificate")
         }
+    }
+}
+
+/// The module that makes the packages' installer: Debian has it in a package of its own.
+fn judges() -> Check {
+    match first_line(
+        Command::new("python3").args(["-c", "import venv, ensurepip; print(ensurepip.version())"]),
+    ) {
+        Ok(version) => Check::good("judges", format!("python3 with venv and pip {version}")),
+        Err(why) => Check::limited(
+            "judges",
+            why,
+            "install python3 with its venv module (Debian: python3-venv) for `cargo xtask judges`",
+        ),
     }
 }
 

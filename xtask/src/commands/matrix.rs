@@ -151,11 +151,12 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
     }
     let count = |conclusion| table.count(None, conclusion);
     let summary = format!(
-        "{} cells as predicted, {} violated, {} broken, {} not judged, in {:.2}s",
+        "{} cells as predicted, {} violated, {} broken, {} not judged ({} attempts in {:.2}s)",
         count(Conclusion::Passed),
         count(Conclusion::Violated),
         count(Conclusion::Broken),
         count(Conclusion::Inconclusive) + table.flaws().len(),
+        run.attempts,
         run.took.as_secs_f64()
     );
     let word = format!("{:>12}", "Summary");
@@ -236,6 +237,7 @@ fn as_json(run: &Run) -> Value {
             json!({ "cells": unasked.cells, "reason": unasked.reason })
         }).collect::<Vec<_>>(),
         "took_ms": run.took.as_millis(),
+        "attempts": run.attempts,
         "exit_code": table.exit_code(),
     })
 }

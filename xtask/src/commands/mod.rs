@@ -7,6 +7,7 @@ pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod e2e;
+pub(crate) mod judges;
 pub(crate) mod logs;
 pub(crate) mod matrix;
 pub(crate) mod prove;

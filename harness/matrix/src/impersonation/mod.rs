@@ -17,6 +17,7 @@ use bulkhead_probe::impostor::{Disguise, Turnstile, Visit};
 use bulkhead_runtime::probe::records::{Event, Line, Place};
 use bulkhead_runtime::probe::verdict::{Judged, Record, between, judge};
 use futures::future::join_all;
+use tokio::time::Instant;
 
 use crate::run::StandIns;
 use crate::site::{NATS, POLLER, Site};
@@ -24,8 +25,6 @@ use stand_in::StandIn;
 
 /// How long a stand-in may take to dial, and its record to appear.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How often a visitor may have given up while it waited in the queue.
-const ABANDONED_MAXIMUM: usize = 3;
 
 /// One impostor: in whose place, and what it is to show.
 struct Post<'a> {
@@ -94,14 +93,44 @@ async fn man(site: &Site, program: &StandIn, post: &Post<'_>) {
     let mut refused = 0;
     let before = control(site, program, post, &mut refused).await;
     let mut found = Vec::new();
+    let mut last = None;
     for cell in &post.cells {
-        let judged = show(site, program, post, &cell.who, &mut refused).await;
-        found.push((cell, judged.unwrap_or_else(Judged::inconclusive)));
+        let judged = async {
+            separate(site, program, post, [last, Some(&cell.who)], &mut refused).await?;
+            show(site, program, post, &cell.who, &mut refused).await
+        };
+        let judged = judged.await.unwrap_or_else(Judged::inconclusive);
+        found.push((cell, judged));
+        last = Some(&cell.who);
     }
     let after = control(site, program, post, &mut refused).await;
     for (cell, judged) in found {
         site.file(cell, between(before.clone(), judged, after.clone()));
     }
+}
+
+/// A link to the broker records a refusal once for as long as nothing else happens to it. So another refusal, which is
+/// neither's, comes between two that might be alike.
+async fn separate(
+    site: &Site,
+    program: &StandIn,
+    post: &Post<'_>,
+    neighbours: [Option<&Who>; 2],
+    refused: &mut usize,
+) -> Result<(), String> {
+    if post.service != NATS {
+        return Ok(());
+    }
+    let is_theirs = |flaw: &CertificateFlaw| {
+        let theirs = |who: &&Who| matches!(who, Who::Forged { flaw: other, .. } if other == flaw);
+        neighbours.iter().flatten().any(theirs)
+    };
+    let mut flaws = [CertificateFlaw::Expired, CertificateFlaw::SelfSigned, CertificateFlaw::CommonNameOnly]
+        .into_iter()
+        .filter(|flaw| !is_theirs(flaw));
+    let Some(flaw) = flaws.next() else { return Ok(()) };
+    let between = Who::Forged { name: post.service.clone(), flaw };
+    show(site, program, post, &between, refused).await.map(|_| ())
 }
 
 /// A valid certificate is believed: what is refused is refused for what is wrong with it.
@@ -136,19 +165,17 @@ async fn show(
     if program.has_ended() {
         return Err(format!("the stand-in has ended: {}", program.last_words()));
     }
-    let mut visit = None;
-    for _ in 0..ABANDONED_MAXIMUM {
+    let until = Instant::now() + DEADLINE;
+    let visit = loop {
         let received =
             post.turnstile.receive(&credential, DEADLINE).await.map_err(|error| error.to_string())?;
         match received {
-            // It has hung up before it saw the certificate.
-            Some(Visit { sight: Sight::NotMade(_) | Sight::Silence(_), .. }) => {}
-            other => {
-                visit = other;
-                break;
-            }
+            // Under TLS 1.3 whoever refuses says so in an alert. This one has given up waiting for its turn.
+            Some(Visit { sight: Sight::Closed(_) | Sight::NotMade(_) | Sight::Silence(_), .. })
+                if Instant::now() < until => {}
+            other => break other,
         }
-    }
+    };
     let Some(visit) = visit else {
         return Err(format!("the stand-in never dialled port {port}; {}", program.last_words()));
     };
@@ -158,10 +185,11 @@ async fn show(
         return Ok(Judged::new(judge(&visit.sight, &Record::None("")), evidence));
     }
     let wanted = format!("a refusal of the peer at port {port}");
+    // What is recorded of a handshake that was never finished is no verdict.
     let is_it = |line: &Line| {
-        line.audit
-            .as_ref()
-            .is_some_and(|audit| audit.event == Event::Refused && audit.peer_port() == Some(port))
+        line.audit.as_ref().is_some_and(|audit| {
+            audit.event == Event::Refused && audit.peer_port() == Some(port) && audit.denial().is_some()
+        })
     };
     let found =
         program.book().find_nth(stand_in::PAGE, Place::default(), *refused, (&wanted, DEADLINE), is_it).await;

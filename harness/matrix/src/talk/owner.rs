@@ -50,17 +50,18 @@ impl Owner {
             run: run.clone(),
             kept: Mutex::default(),
         };
-        owner.keep_origin().await?;
+        owner.keep_for_good().await?;
         owner.keep().await?;
         Ok(owner)
     }
 
-    async fn keep_origin(&self) -> Result<(), String> {
+    /// What is never made anew, since others look at it at any time.
+    async fn keep_for_good(&self) -> Result<(), String> {
         self.create(&self.origin(), &json!({ "subjects": [self.origin_subject()] })).await?;
         for _ in 0..NOTES {
             self.store(&self.origin_subject()).await?;
         }
-        Ok(())
+        self.keep_namesake().await
     }
 
     async fn create(&self, name: &str, rest: &Value) -> Result<(), String> {
@@ -143,9 +144,9 @@ impl Owner {
         self.session.api(subject, Headers::default(), &body).await
     }
 
-    /// Makes everything that it keeps, anew where something is there.
+    /// Makes everything that others try to harm, anew where something is there.
     pub(super) async fn keep(&self) -> Result<(), String> {
-        for stream in [self.notes(), self.values(), self.objects(), self.namesake()] {
+        for stream in [self.notes(), self.values(), self.objects()] {
             let _gone_or_never_there =
                 self.api(&format!("$JS.API.STREAM.DELETE.{stream}"), &Value::Null).await;
         }
@@ -171,7 +172,7 @@ impl Owner {
         for subject in [self.value_subject(), self.chunk_subject(), self.object_subject()] {
             self.store(&subject).await?;
         }
-        self.keep_namesake().await
+        Ok(())
     }
 
     /// A stream of that name may be there already, where tenants share an account: then it is somebody's, and that is what

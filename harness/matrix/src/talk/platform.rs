@@ -158,7 +158,7 @@ async fn report(stage: &Stage<'_>, who: &Who, nonce: &Nonce, claim: &Value) -> R
         opening: stage.site.opening(probe, who, &POLLER)?,
         authority: POLLER.to_string(),
         metadata: Vec::new(),
-        call: Call::ReportStatus(request),
+        call: Box::new(Call::ReportStatus(request)),
     };
     probe.attempt(order).await.map_err(|lost| lost.to_string())
 }

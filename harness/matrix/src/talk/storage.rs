@@ -48,7 +48,7 @@ async fn both_work(stage: &Stage<'_>, desk: &Desk, owner: &Owner, talker: &Talke
     let works = talker.works(stage).await?;
     let reads = match desk.own(stage) {
         Some(own) => {
-            let info = format!("$JS.API.STREAM.INFO.{}", own.namesake());
+            let info = format!("$JS.API.STREAM.INFO.{}", own.origin());
             let seen = talker.session.api(&info, Headers::default(), "").await;
             if !matches!(seen.sight, Sight::Answered(_)) {
                 return Err(format!("{} cannot even read what it keeps itself: {seen}", talker.name));
@@ -143,6 +143,8 @@ impl Visit<'_> {
     }
 
     async fn read_namesake(&self) -> Result<Judged, String> {
+        // Somebody else of the same tenant may be about to empty it.
+        let _alone = self.stage.namesakes.lock().await;
         let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.owner.namesake());
         let body = json!({ "seq": 1, "next_by_subj": ">" }).to_string();
         let asked = self.talker.session.api(&subject, Headers::default(), &body).await;

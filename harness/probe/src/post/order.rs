@@ -126,7 +126,7 @@ pub enum Order {
         /// Metadata in order.
         metadata: Vec<(String, String)>,
         /// What is called.
-        call: crate::grpc::Call,
+        call: Box<crate::grpc::Call>,
     },
     /// Log in to the broker and keep the connection under this number.
     Open {

@@ -110,7 +110,7 @@ impl Desk {
             Order::Call { address, opening, authority, metadata, call } => match self.hello(&opening) {
                 Ok(hello) => {
                     let caller = grpc::Caller { hello, authority, metadata, deadline: crate::DEADLINE };
-                    grpc::call(&address, &caller, call).await.map(Answered::Call)
+                    grpc::call(&address, &caller, *call).await.map(Answered::Call)
                 }
                 Err(why) => not_made(&why),
             },
