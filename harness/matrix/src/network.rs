@@ -9,6 +9,7 @@ use bulkhead_plan::environment::BackendKind;
 use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::post::{Answered, Order};
 use bulkhead_probe::{Observation, Sight};
+use bulkhead_runtime::engine::Engine;
 use bulkhead_runtime::probe::verdict::{Judged, between};
 use bulkhead_runtime::vantage::service_of;
 use futures::future::join_all;
@@ -120,7 +121,7 @@ async fn side_door(
     door: SideDoor,
     identity: &Result<String, String>,
 ) -> Judged {
-    let doors = match addresses(site, &cell.from, service, door) {
+    let doors = match addresses(site, &cell.from, service, door).await {
         Ok(doors) => doors,
         Err(why) => return Judged::inconclusive(why),
     };
@@ -168,7 +169,15 @@ async fn side_door(
 }
 
 /// Where the door would be: on its customary port; or wherever else the service's process listens.
-fn addresses(site: &Site, from: &Vantage, service: &PeerName, door: SideDoor) -> Result<Vec<String>, String> {
+async fn addresses(
+    site: &Site,
+    from: &Vantage,
+    service: &PeerName,
+    door: SideDoor,
+) -> Result<Vec<String>, String> {
+    if door == SideDoor::Published {
+        return published(site, service).await;
+    }
     let own = site.address(from, service)?;
     let (host, own_port) = own.rsplit_once(':').ok_or_else(|| format!("{own} is no address"))?;
     let address = |port: u16| format!("{host}:{port}");
@@ -181,6 +190,16 @@ fn addresses(site: &Site, from: &Vantage, service: &PeerName, door: SideDoor) ->
             Ok(others.map(address).collect())
         }
     }
+}
+
+/// The ports of this machine that lead to a service's container from anywhere.
+async fn published(site: &Site, service: &PeerName) -> Result<Vec<String>, String> {
+    let id = service_of(&site.record, service).ok_or_else(|| format!("{service} is no service"))?;
+    let known = site.record.services.iter().find(|service| service.id == id);
+    let container = &known.ok_or_else(|| format!("{id} is no service here"))?.handle;
+    let engine = Engine::connect().await.map_err(|error| error.to_string())?;
+    let ports = engine.published(container).await?;
+    Ok(ports.iter().map(ToString::to_string).collect())
 }
 
 /// The TCP ports that a process of this machine listens on, as the kernel tells.

@@ -22,15 +22,36 @@ pub struct Options {
     pub tell: Progress,
 }
 
-/// The programs of the services that are judged, and how they are configured beside what every stand-in needs.
+/// The programs of the services that are judged.
 #[derive(Debug, Clone)]
 pub struct StandIns {
     /// The agent.
-    pub agent: PathBuf,
+    pub agent: StandInProgram,
     /// The poller.
-    pub poller: PathBuf,
-    /// Further top-level entries of their configurations.
+    pub poller: StandInProgram,
+}
+
+/// A program, and how it is configured beside what every stand-in needs.
+#[derive(Debug, Clone)]
+pub struct StandInProgram {
+    /// The program.
+    pub path: PathBuf,
+    /// Further top-level entries of its configuration.
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl StandIns {
+    /// Programs that are configured as they always are.
+    pub fn plain(agent: PathBuf, poller: PathBuf) -> Self {
+        Self { agent: StandInProgram::plain(agent), poller: StandInProgram::plain(poller) }
+    }
+}
+
+impl StandInProgram {
+    /// A program that is configured as it always is.
+    pub fn plain(path: PathBuf) -> Self {
+        Self { path, settings: serde_json::Map::new() }
+    }
 }
 
 /// Who is told how far a run is.

@@ -77,11 +77,7 @@ async fn holds(tenants: Vec<TenantSpec>, programs: &Programs) -> Result<(), Test
     let plan = Plan::of(&Model::of_record(&record));
     let options = Options {
         probe: programs.probe.clone(),
-        stand_ins: StandIns {
-            agent: programs.agent.clone(),
-            poller: programs.poller.clone(),
-            settings: serde_json::Map::new(),
-        },
+        stand_ins: StandIns::plain(programs.agent.clone(), programs.poller.clone()),
         tell: Box::new(|_| {}),
     };
     let run = bulkhead_matrix::run(record, &plan, options).await;

@@ -96,11 +96,7 @@ async fn judge(
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
     let options = Options {
         probe: programs.probe,
-        stand_ins: StandIns {
-            agent: programs.agent,
-            poller: programs.poller,
-            settings: serde_json::Map::new(),
-        },
+        stand_ins: StandIns::plain(programs.agent, programs.poller),
         tell: progress(plan.cells().len()),
     };
     tokio::select! {

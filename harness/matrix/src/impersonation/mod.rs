@@ -162,6 +162,9 @@ async fn show(
     let credential = site.credential(who).map_err(|error| error.to_string())?;
     let credential = credential.ok_or("an impostor without a certificate impersonates nobody")?;
     let port = post.turnstile.address().port();
+    if program.has_ended() {
+        return Err(format!("the stand-in has ended: {}", program.last_words()));
+    }
     let until = Instant::now() + DEADLINE;
     let visit = loop {
         let received =

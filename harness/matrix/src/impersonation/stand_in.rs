@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use bulkhead_identity::PeerName;
 use bulkhead_runtime::beside;
@@ -24,7 +25,7 @@ const SHOWN_LINES: usize = 5;
 /// A running stand-in; it ends when it is dropped.
 pub(super) struct StandIn {
     book: Book,
-    _process: Child,
+    process: Mutex<Child>,
     _folder: TempDir,
 }
 
@@ -41,12 +42,18 @@ impl StandIn {
             PeerName::Platform(_) => (&programs.poller, poller(site, addresses)),
         };
         let mut config = config;
-        config.extend(programs.settings.clone());
-        run(site, program, &Value::Object(config))
+        config.extend(program.settings.clone());
+        run(site, &program.path, &Value::Object(config))
     }
 
     pub(super) fn book(&self) -> &Book {
         &self.book
+    }
+
+    /// Whether it is gone: then nobody waits for it to dial.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        !matches!(process.try_wait(), Ok(None))
     }
 
     pub(super) fn last_words(&self) -> String {
@@ -136,5 +143,5 @@ fn run(site: &Site, program: &Path, config: &Value) -> Result<StandIn, String> {
     beside::belongs_to(&site.record.name, &site.record.state_dir, "a stand-in", &mut command);
     let process = tokio::process::Command::from(command).kill_on_drop(true).spawn();
     let process = process.map_err(|error| failed("start the program", error))?;
-    Ok(StandIn { book, _process: process, _folder: folder })
+    Ok(StandIn { book, process: Mutex::new(process), _folder: folder })
 }

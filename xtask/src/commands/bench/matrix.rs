@@ -101,11 +101,7 @@ async fn measure(
         stage.go_on()?;
         let options = Options {
             probe: programs.probe.clone(),
-            stand_ins: StandIns {
-                agent: programs.agent.clone(),
-                poller: programs.poller.clone(),
-                settings: serde_json::Map::new(),
-            },
+            stand_ins: StandIns::plain(programs.agent.clone(), programs.poller.clone()),
             tell: Box::new(|_| {}),
         };
         let run = bulkhead_matrix::run(record.clone(), &plan, options).await.or_not_judged()?;
