@@ -4,6 +4,8 @@
 //! The seed is printed; `BULKHEAD_SEED` repeats a run and `BULKHEAD_CASES` makes it longer. A failure is shrunk to the
 //! smallest topology that shows it, and written as a specification and a feature that repeat it.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 use bulkhead_matrix::{Options, Run, StandIns};
