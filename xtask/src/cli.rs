@@ -66,8 +66,16 @@ pub(crate) enum Command {
   cargo xtask matrix                           against the running platform, or one of its own
   cargo xtask matrix --tenants 3 --fresh
   cargo xtask matrix --filter js.purge --cells every cell of one operation, with its evidence
-  cargo xtask matrix --predict --tenants 2     the oracle's table alone")]
+  cargo xtask matrix --predict --tenants 2     the oracle's table alone
+  cargo xtask matrix --report target/evidence  a page, test results and a signed archive to hand on")]
     Matrix(MatrixArguments),
+    /// Check evidence that somebody gave: hashes, signature, and whether its verdict follows from what is in it
+    #[command(after_help = "Examples:
+  cargo xtask verify-evidence evidence.tar.zst --public-key signer.pem
+  cargo xtask verify-evidence target/evidence      whole and unchanged; by whom it was made is not proven
+
+Exit codes: 0 verified, whatever its verdict is · 5 changed, not whole, or contradicting itself · 2 nothing to verify")]
+    VerifyEvidence(VerifyEvidenceArguments),
     /// Seed realistic mistakes, one environment each, and demand that the suite notices every one of them
     #[command(after_help = "Examples:
   cargo xtask prove                             the matrix without a fault, then with each
@@ -242,9 +250,41 @@ pub(crate) struct MatrixArguments {
     #[arg(long)]
     pub(crate) cells: bool,
     /// What the oracle predicts, without attempting anything
-    #[arg(long, conflicts_with_all = ["cells", "keep"])]
+    #[arg(long, conflicts_with_all = ["cells", "keep", "report"])]
     pub(crate) predict: bool,
-    /// Print the table as JSON
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) evidence: EvidenceArguments,
+}
+
+/// Where evidence goes, and who vouches for it.
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceArguments {
+    /// Write report.html, report.json, junit.xml and the signed evidence.tar.zst here
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) report: Option<PathBuf>,
+    /// Sign with this Ed25519 key (PKCS #8 PEM, mode 0600) in place of one that is made for the run and thrown away
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) sign_key: Option<PathBuf>,
+    /// Take in what `cargo xtask prove --json` printed: which mistakes the suite was seen to find
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Take in what `cargo xtask e2e --json` printed
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) scenarios: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyEvidenceArguments {
+    /// The archive, a folder that has it, or a folder that it was unpacked into
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// The public key of whoever vouches for it (PEM); without it the one inside is used, which proves no origin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::adopt;
 use crate::backend::docker::DockerBackend;
 use crate::backend::process::ProcessBackend;
-use crate::backend::{Backend, ServiceState};
+use crate::backend::{Backend, LogPart, ServiceState};
 use crate::engine::Engine;
 use crate::engine::labels::{Lease, Scope, checkout_id};
 use crate::error::{Failure, NotReady, StartError};
@@ -125,6 +125,11 @@ impl Environment {
     /// What the services write, all together, in the order in which it arrives.
     pub fn logs(&self, selection: &Selection) -> BoxStream<'static, LogLine> {
         logs::together(self.backend.as_ref(), &self.record, selection)
+    }
+
+    /// What one service has written so far, as it wrote it.
+    pub fn log_of(&self, id: &ServiceId) -> BoxStream<'static, String> {
+        self.backend.log(id, LogPart { last: None, follow: false })
     }
 
     /// Stops one service and leaves the others alone.

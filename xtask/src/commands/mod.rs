@@ -13,3 +13,4 @@ pub(crate) mod matrix;
 pub(crate) mod prove;
 pub(crate) mod status;
 pub(crate) mod test;
+pub(crate) mod verify_evidence;
