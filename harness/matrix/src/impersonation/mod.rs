@@ -191,8 +191,12 @@ async fn show(
             audit.event == Event::Refused && audit.peer_port() == Some(port) && audit.denial().is_some()
         })
     };
+    let patience = program.patience_for_a_record();
     let found =
-        program.book().find_nth(stand_in::PAGE, Place::default(), *refused, (&wanted, DEADLINE), is_it).await;
+        program.book().find_nth(stand_in::PAGE, Place::default(), *refused, (&wanted, patience), is_it).await;
+    if found.is_err() {
+        program.owes_a_record();
+    }
     evidence
         .push(found.as_ref().map_or_else(ToString::to_string, |line| format!("it recorded: {}", line.text)));
     let record = match found.as_ref().ok().and_then(|line| line.audit.as_ref()) {
