@@ -119,6 +119,8 @@ async fn wait_for_green(environment: &Environment, options: &Options, limit: Dur
     let (began, mut afterwards) = (tokio::time::Instant::now(), Afterwards::default());
     while began.elapsed() <= limit {
         afterwards.runs += 1;
+        let red_before = std::mem::take(&mut afterwards.red);
+        afterwards.earlier.extend(red_before);
         match fill(environment.record().clone(), options).await {
             Ok(run) => {
                 afterwards.red = red(&run.table);

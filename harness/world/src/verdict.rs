@@ -62,6 +62,8 @@ pub struct Afterwards {
     pub runs: usize,
     /// What was not as predicted in the last of them.
     pub red: Vec<String>,
+    /// What was not as predicted in those before it.
+    pub earlier: Vec<String>,
     /// Accesses that were possible and must not be, in any of them.
     pub violated: Vec<String>,
 }
