@@ -87,6 +87,17 @@ Exit codes:
   0  every fault was noticed, and nothing else was      4  a fault survived or spilled, or a false alarm
   5  a faulty environment could not be judged")]
     Prove(ProveArguments),
+    /// Disturb the world (restarts, cuts, floods, stalls) and show that tenants who have no part in it lose nothing
+    #[command(after_help = "Examples:
+  cargo xtask disturb                       every disturbance, an environment of its own for each
+  cargo xtask disturb --list                what they do, and what must hold
+  cargo xtask disturb --only nats-restart subject-flood
+  cargo xtask disturb --backend process --json
+
+Exit codes:
+  0  everything held                        4  somebody who has no part in it lost something, or something crossed
+  5  something was in the way of judging")]
+    Disturb(DisturbArguments),
     /// Have judges that are made with other people's libraries attack the platform, and compare what they see
     #[command(after_help = "Examples:
   cargo xtask judges                       a platform of its own, as plain processes
@@ -306,6 +317,25 @@ pub(crate) struct ProveArguments {
     /// How many times each is seeded; the worst counts
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) runs: usize,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DisturbArguments {
+    /// Where to run the environments
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Only these disturbances (repeatable)
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// Print the disturbances, and disturb nobody
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How many tenants an environment has: the first disturbs, or is disturbed; the others have no part in it
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) tenants: usize,
     /// For machines
     #[arg(long)]
     pub(crate) json: bool,

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     use commands::{
-        bench, certs, compose, dev, doctor, down, e2e, judges, logs, matrix, prove, status, test,
+        bench, certs, compose, dev, disturb, doctor, down, e2e, judges, logs, matrix, prove, status, test,
         verify_evidence,
     };
     match command {
@@ -49,6 +49,7 @@ fn run(command: Command) -> Outcome {
         Command::VerifyEvidence(arguments) => verify_evidence::run(&arguments),
         Command::Prove(arguments) => on_runtime(prove::run(&arguments)),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
+        Command::Disturb(arguments) => on_runtime(disturb::run(&arguments)),
         Command::Judges(arguments) => on_runtime(judges::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
         Command::Bench(arguments) => on_runtime(bench::run(&arguments)),

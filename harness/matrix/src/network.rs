@@ -102,15 +102,18 @@ fn judge_reach(seen: &Observation<Answered>) -> Judged {
 
 /// What tells this environment's broker from any other that listens on a customary port of this machine.
 async fn broker_identity(site: &Site) -> Result<String, String> {
-    let (who, from) = site.rightful_peer_of(&NATS).ok_or("there is no agent to ask the broker")?;
-    let (seen, _session) = site.log_in(&who, &from).await?;
-    match &seen.sight {
-        Sight::Answered(Answered::Greeting(info)) => {
-            let id = info["server_id"].as_str().ok_or("the broker does not say who it is")?;
-            Ok(id.to_owned())
+    let mut why = "there is no agent to ask the broker".to_owned();
+    for (who, from) in site.rightful_peers_of(&NATS) {
+        let (seen, _session) = site.log_in(&who, &from).await?;
+        match &seen.sight {
+            Sight::Answered(Answered::Greeting(info)) => {
+                let id = info["server_id"].as_str().ok_or("the broker does not say who it is")?;
+                return Ok(id.to_owned());
+            }
+            _ => why = format!("the broker does not say who it is: {seen}"),
         }
-        _ => Err(format!("the broker does not say who it is: {seen}")),
     }
+    Err(why)
 }
 
 /// Knocks at a door that is not to be there. A stranger's door on the same machine is none of this environment's.

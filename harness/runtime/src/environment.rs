@@ -140,6 +140,14 @@ impl Environment {
         self.backend.stop(id).await
     }
 
+    /// The same without asking it: nothing is flushed, no connection is closed in order.
+    ///
+    /// # Errors
+    /// When there is no such service, or it will not end.
+    pub async fn kill_service(&self, id: &ServiceId) -> Result<(), Failure> {
+        self.backend.kill(id).await
+    }
+
     /// Starts a service that was stopped or has died, and waits until it answers. Its address may be another one then;
     /// the record follows.
     ///

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod certs;
 pub(crate) mod compose;
 pub(crate) mod dev;
+pub(crate) mod disturb;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod e2e;
