@@ -84,7 +84,7 @@ impl Visit<'_> {
 
     /// A request or a message, and afterwards a look at what the owner keeps, whatever the answer was.
     async fn ask(&self, operation: StorageOperation) -> Result<Judged, String> {
-        let (subject, headers, body) = request(operation, self.owner);
+        let (subject, headers, body) = request(operation, self)?;
         let asked = self.talker.session.api(&subject, headers, &body).await;
         let mut evidence = vec![asked.to_string()];
         if let Sight::Answered(answer) = &asked.sight {
@@ -125,7 +125,7 @@ impl Visit<'_> {
         let outcome = match &asked.sight {
             Sight::Answered(answer) => {
                 let whose = answer["message"]["subject"].as_str().unwrap_or_default().to_owned();
-                let found = whose.starts_with(&format!("{}.", self.owner.tenant));
+                let found = whose.starts_with(&self.stage.site.conventions().within(&self.owner.tenant, ""));
                 evidence.push(format!("it read a message of {whose}"));
                 if found { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) }
             }
@@ -161,15 +161,18 @@ impl Visit<'_> {
 }
 
 /// What is asked, or published, and with which headers.
-fn request(operation: StorageOperation, owner: &Owner) -> (String, Headers, String) {
+fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<(String, Headers, String), String> {
     use StorageOperation as Do;
+    let (owner, conventions) = (visit.owner, visit.stage.site.conventions());
+    let kept =
+        || conventions.kept_results(&owner.tenant).ok_or_else(|| "the platform keeps no results".to_owned());
     let none = Headers::default;
     let api = |verb: &str, stream: String, body: Value| {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         (format!("$JS.API.{verb}.{stream}"), none(), body)
     };
     let last = |subject: String| json!({ "last_by_subj": subject });
-    match operation {
+    Ok(match operation {
         Do::Describe => api("STREAM.INFO", owner.notes(), Value::Null),
         Do::ReadMessage => api("STREAM.MSG.GET", owner.notes(), last(owner.note_subject())),
         Do::ReadDirect => api("DIRECT.GET", owner.notes(), last(owner.note_subject())),
@@ -180,7 +183,7 @@ fn request(operation: StorageOperation, owner: &Owner) -> (String, Headers, Stri
             api("CONSUMER.CREATE", owner.notes(), body)
         }
         Do::BackUp => {
-            let deliver = format!("_INBOX.backup.{}", Nonce::fresh());
+            let deliver = format!("{}.backup.{}", conventions.inbox(&visit.talker.name), Nonce::fresh());
             let body = json!({ "deliver_subject": deliver, "no_consumers": true });
             api("STREAM.SNAPSHOT", owner.notes(), body)
         }
@@ -198,12 +201,15 @@ fn request(operation: StorageOperation, owner: &Owner) -> (String, Headers, Stri
         Do::Delete => api("STREAM.DELETE", owner.notes(), Value::Null),
         Do::DeleteBucket => api("STREAM.DELETE", owner.values(), Value::Null),
         Do::RollUp => (owner.note_subject(), Headers::one(ROLL_UP, "all"), "all there is".to_owned()),
-        Do::PurgeAccount => api("ACCOUNT.PURGE", format!("T_{}", owner.tenant), Value::Null),
+        Do::PurgeAccount => {
+            let account = conventions.account(&owner.tenant).ok_or("accounts have no known names")?;
+            api("ACCOUNT.PURGE", account, Value::Null)
+        }
         Do::ReadRecord => {
-            let everything = last(format!("{}.>", owner.tenant));
-            api("STREAM.MSG.GET", format!("RESULTS_{}", owner.tenant), everything)
+            let everything = last(conventions.within(&owner.tenant, ">"));
+            api("STREAM.MSG.GET", kept()?, everything)
         }
         // What else there is takes more than one request.
-        _ => api("STREAM.PURGE", format!("RESULTS_{}", owner.tenant), Value::Null),
-    }
+        _ => api("STREAM.PURGE", kept()?, Value::Null),
+    })
 }
