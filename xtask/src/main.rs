@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     use commands::{
-        bench, certs, compose, dev, doctor, down, e2e, judges, logs, matrix, prove, status, test,
+        bench, certs, compose, describe, dev, doctor, down, e2e, judges, logs, matrix, prove, status, test,
     };
     match command {
         Command::Certs(command) => certs::run(&command),
@@ -45,6 +45,7 @@ fn run(command: Command) -> Outcome {
         Command::Compose(arguments) => on_runtime(compose::run(&arguments)),
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
         Command::Prove(arguments) => on_runtime(prove::run(&arguments)),
+        Command::Describe(arguments) => on_runtime(describe::run(&arguments)),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
         Command::Judges(arguments) => on_runtime(judges::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bulkhead_plan::access::{Operation, Vantage, Who};
-use bulkhead_plan::foreign::JudgedPlatform;
+use bulkhead_plan::access::{Conclusion, Operation, Vantage, Who};
+use bulkhead_plan::foreign::{JudgedPlatform, Records};
 use bulkhead_plan::matrix::{Cell, Plan, Table};
 use bulkhead_runtime::probe::preflight::{Findings, preflight};
 use bulkhead_runtime::vantage::{VantageError, Vantages};
@@ -54,6 +54,18 @@ pub struct Run {
     pub took: Duration,
     /// What of a platform's description is not so.
     pub findings: Vec<String>,
+    /// Services whose records nobody can read: what they refuse is taken at their word.
+    pub without_records: Vec<String>,
+}
+
+impl Run {
+    /// The process's exit code: the table's; and a description that is not so proves nothing, whatever the table says.
+    pub fn exit_code(&self) -> u8 {
+        let worst = self.table.worst().unwrap_or(Conclusion::Inconclusive);
+        let description =
+            if self.findings.is_empty() { Conclusion::Passed } else { Conclusion::Inconclusive };
+        Conclusion::exit_code(Some(worst.max(description)))
+    }
 }
 
 /// Attempts every planned cell.
@@ -75,6 +87,8 @@ pub async fn run(
         }
     };
     let began = Instant::now();
+    let silent = platform.services.iter().filter(|(_, service)| service.records == Records::None);
+    let without_records = silent.map(|(name, _)| platform.conventions.certificate_name(name)).collect();
     let site = Arc::new(Site::new(platform, vantages, options.tell));
     let cells = Sorted::of(&site, plan, &findings);
     tokio::join!(
@@ -91,7 +105,12 @@ pub async fn run(
     if let Some(site) = Arc::into_inner(site) {
         site.vantages.close().await;
     }
-    Ok(Run { table: Table::compare(plan, measured), took, findings: findings.all().collect() })
+    Ok(Run {
+        table: Table::compare(plan, measured),
+        took,
+        findings: findings.all().collect(),
+        without_records,
+    })
 }
 
 /// Every place that a planned attempt is made from; the controls are made from this machine.

@@ -7,6 +7,7 @@ use bulkhead_matrix::{Options, Progress, Run, StandIns};
 use bulkhead_plan::Topology;
 use bulkhead_plan::access::{Conclusion, Model};
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
+use bulkhead_plan::foreign::JudgedPlatform;
 use bulkhead_plan::matrix::{Column, Entry, Field, Picture, Plan, Table};
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{BackendChoice, MatrixArguments};
+use crate::commands::against;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
 use crate::request::{Request, both};
@@ -26,6 +28,9 @@ const SHOWN_CELLS: usize = 20;
 const FIELD_WIDTH: usize = 11;
 
 pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
+    if let Some(file) = &arguments.judged.against {
+        return against::run(arguments, file).await;
+    }
     let request = Request::of("matrix", &arguments.judged)?;
     if arguments.predict {
         return predict(arguments, &request);
@@ -43,13 +48,13 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     }
     let environment = request.start(&events, &cancel).await?;
     let judged = judge(arguments, environment.record().clone(), &events, &cancel).await;
-    let passed = judged.as_ref().is_ok_and(|run| run.table.exit_code() == exit::OK);
+    let passed = judged.as_ref().is_ok_and(|run| run.exit_code() == exit::OK);
     let down = request.take_down(environment, passed, &events).await;
     let verdict = judged.and_then(|run| conclude(arguments, &run));
     both(verdict, down).map(ExitCode::from)
 }
 
-fn interrupted() -> anyhow::Error {
+pub(crate) fn interrupted() -> anyhow::Error {
     anyhow::anyhow!("interrupted before the table was full")
 }
 
@@ -60,15 +65,18 @@ fn predict(arguments: &MatrixArguments, request: &Request<'_>) -> Outcome {
         BackendChoice::Auto | BackendChoice::Docker => BackendKind::Docker,
     };
     let topology = Topology::new(&request.spec).or_usage()?;
-    let plan = planned(arguments, &Model::of_topology(&topology, backend))?;
-    for planned in plan.cells() {
-        say::line(format_args!("{}: {}", planned.cell.id(), planned.expected));
-    }
+    show_plan(&narrowed(arguments, Plan::of(&Model::of_topology(&topology, backend)))?);
     Ok(ExitCode::SUCCESS)
 }
 
-fn planned(arguments: &MatrixArguments, model: &Model) -> Result<Plan, Failure> {
-    let plan = Plan::of(model);
+pub(crate) fn show_plan(plan: &Plan) {
+    for planned in plan.cells() {
+        say::line(format_args!("{}: {}", planned.cell.id(), planned.expected));
+    }
+}
+
+/// The part of a plan that was asked for.
+pub(crate) fn narrowed(arguments: &MatrixArguments, plan: Plan) -> Result<Plan, Failure> {
     let Some(text) = &arguments.filter else { return Ok(plan) };
     let plan = plan.only(|cell| cell.id().contains(text.as_str()));
     if plan.cells().is_empty() {
@@ -86,7 +94,17 @@ async fn judge(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Run, Failure> {
-    let plan = planned(arguments, &Model::of_record(&record))?;
+    let plan = narrowed(arguments, Plan::of(&Model::of_record(&record)))?;
+    attempt(record, &plan, events, cancel).await
+}
+
+/// Attempts what is planned on a platform, whoever started it.
+pub(crate) async fn attempt(
+    platform: impl Into<JudgedPlatform>,
+    plan: &Plan,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Run, Failure> {
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
     let options = Options {
         probe: programs.probe,
@@ -98,7 +116,7 @@ async fn judge(
         tell: progress(plan.cells().len()),
     };
     tokio::select! {
-        run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
+        run = bulkhead_matrix::run(platform, plan, options) => run.or_not_judged(),
         () = cancel.cancelled() => Err(interrupted()).or_not_judged(),
     }
 }
@@ -117,14 +135,13 @@ fn progress(cells: usize) -> Progress {
 }
 
 /// Shows what was found, and gives the exit code.
-fn conclude(arguments: &MatrixArguments, run: &Run) -> Result<u8, Failure> {
-    let table = &run.table;
+pub(crate) fn conclude(arguments: &MatrixArguments, run: &Run) -> Result<u8, Failure> {
     if arguments.json {
         say::line(serde_json::to_string_pretty(&as_json(run)).or_not_judged()?);
     } else {
         show(arguments, run, Paint::for_stdout());
     }
-    Ok(table.exit_code())
+    Ok(run.exit_code())
 }
 
 fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
@@ -142,7 +159,7 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
             ));
         }
     }
-    for flaw in table.flaws() {
+    for flaw in table.flaws().iter().chain(&run.findings) {
         say::line(format_args!("{} {flaw}", paint.warning(&format!("{:>12}", "Not judged"))));
     }
     for unasked in table.unasked() {
@@ -151,6 +168,12 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
             paint.dim(&format!("{:>12}", "Not covered")),
             unasked.cells,
             unasked.reason
+        ));
+    }
+    for service in &run.without_records {
+        say::line(format_args!(
+            "{} {service} has no records here: what it refuses is taken at its word alone",
+            paint.warning(&format!("{:>12}", "Its own word"))
         ));
     }
     let count = |conclusion| table.count(None, conclusion);
@@ -163,7 +186,7 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
         run.took.as_secs_f64()
     );
     let word = format!("{:>12}", "Summary");
-    let word = if table.exit_code() == exit::OK { paint.good(&word) } else { paint.bad(&word) };
+    let word = if run.exit_code() == exit::OK { paint.good(&word) } else { paint.bad(&word) };
     say::line(format_args!("{word} {summary}"));
 }
 
@@ -236,10 +259,12 @@ fn as_json(run: &Run) -> Value {
     json!({
         "cells": table.entries().iter().map(cell).collect::<Vec<_>>(),
         "flaws": table.flaws(),
+        "findings": run.findings,
+        "without_records": run.without_records,
         "not_covered": table.unasked().iter().map(|unasked| {
             json!({ "cells": unasked.cells, "reason": unasked.reason })
         }).collect::<Vec<_>>(),
         "took_ms": run.took.as_millis(),
-        "exit_code": table.exit_code(),
+        "exit_code": run.exit_code(),
     })
 }

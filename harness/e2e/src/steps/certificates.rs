@@ -1,6 +1,5 @@
 //! Who shows which certificate to whom.
 
-use std::time::Duration;
 
 use bulkhead_plan::access::{DenialReason, Expectation, Operation};
 use bulkhead_runtime::probe::impostor::{Disguise, Impostor};

@@ -73,7 +73,7 @@ impl<'a> Bench<'a> {
         let environment = self.start(None, 0).await?.map_err(Failure::from)?;
         let run = self.attack(&environment, None).await;
         take_down(environment).await?;
-        let Run { table, took } = run?;
+        let Run { table, took, .. } = run?;
         let mut red: Vec<String> = table.red().map(ToString::to_string).collect();
         red.extend(table.flaws().iter().cloned());
         if table.count(None, Conclusion::Passed) == 0 {
