@@ -31,7 +31,8 @@ fn account(tenant: &str, name: &str, (imports, subscribe): (&str, &str)) -> Stri
         "ORG_{tenant} {{
            jetstream {{ max_mem: 4M, max_file: 16M, max_streams: 20 }}
            users: [ {{ user: \"{name}-collector.example.test\", permissions: {{
-             publish: {{ allow: [\"org.{name}.>\", \"_R.{name}.>\", \"$JS.API.>\", \"$KV.>\", \"$O.>\"] }},
+             publish: {{ allow: [\"org.{name}.>\", \"_R.{name}.>\", \"$JS.API.>\", \"$KV.>\", \"$O.>\"],
+               deny: [\"$JS.API.META.>\", \"$JS.API.SERVER.>\"] }},
              subscribe: {{ allow: [\"org.{name}.>\", \"_R.{name}.>\"{subscribe}] }} }} }} ]
            exports: [ {{ stream: \"org.{name}.>\", accounts: [HUB{shared}] }} ]{imports}
          }}\n"
