@@ -61,16 +61,17 @@ impl Broker {
         pki.write("broker.conf", &text);
         let mut command = Command::new(program);
         command.arg("-c").arg(pki.file("broker.conf")).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
+        let mut broker = Self { child: command.spawn().unwrap(), address: String::new() };
         let name = program.file_name().unwrap().to_string_lossy();
-        let ports = pki.file(&format!("{name}_{}.ports", child.id()));
+        let ports = pki.file(&format!("{name}_{}.ports", broker.child.id()));
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let told = std::fs::read_to_string(&ports).unwrap_or_default();
             let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
             if let Some(address) = told["nats"][0].as_str() {
-                let address = address.trim_start_matches("tls://").trim_start_matches("nats://").to_owned();
-                return Self { child, address };
+                let port = address.rsplit(':').next().unwrap();
+                broker.address = format!("127.0.0.1:{port}");
+                return broker;
             }
             let log = || std::fs::read_to_string(pki.file("broker.log")).unwrap_or_default();
             assert!(Instant::now() < deadline, "nats-server does not listen: {}", log());
