@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 const CONCURRENCY: usize = 32;
 
 /// How often an attempt is made whose connection ended without a word, where nobody can read the server's record.
-const TRIES_WITHOUT_RECORD: usize = 8;
+const TRIES_WITHOUT_RECORD: usize = 16;
 
 /// A running environment under attack.
 pub(crate) struct Site {
