@@ -25,9 +25,6 @@ use crate::site::{NATS, Site};
 /// How many attempts stand between two controls.
 const LANE_LENGTH: usize = 64;
 
-/// How often a connection that ended without a word is tried again where nobody can read the server's record.
-const TRIES_WITHOUT_RECORD: usize = 8;
-
 /// Attempts them, lane by lane, all lanes at once.
 pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
     let mut lanes: BTreeMap<(Vantage, PeerName), Vec<&Cell>> = BTreeMap::new();
@@ -81,9 +78,7 @@ async fn knock(site: &Site, cell: &Cell, service: &PeerName) -> Result<Knocked, 
     // A refusing server closes at once, and its alert is lost when something of ours was still on its way. Its record would
     // say why; where there is none, another try may hear the alert.
     let mut tries = 1;
-    let unheard =
-        |knocked: &Knocked| matches!(knocked.seen.sight, Sight::Closed(_)) && !site.book.follows(&page);
-    while unheard(&knocked) && tries < TRIES_WITHOUT_RECORD {
+    while matches!(knocked.seen.sight, Sight::Closed(_)) && tries < site.tries(&page) {
         knocked = once(site, cell, probe, &address, &opening).await?;
         tries += 1;
     }

@@ -19,6 +19,9 @@ use tokio::sync::Semaphore;
 /// How many attempts are under way at once. More only wait for the same processors, and handshakes have deadlines.
 const CONCURRENCY: usize = 32;
 
+/// How often an attempt is made whose connection ended without a word, where nobody can read the server's record.
+const TRIES_WITHOUT_RECORD: usize = 16;
+
 /// A running environment under attack.
 pub(crate) struct Site {
     pub(crate) platform: JudgedPlatform,
@@ -149,6 +152,11 @@ impl Site {
     pub(crate) fn page(&self, service: &PeerName) -> Result<String, String> {
         let known = self.platform.services.get(service);
         known.map(|service| service.page.clone()).ok_or_else(|| format!("{service} is no service here"))
+    }
+
+    /// How often an attempt is made whose connection ends without a word: once where the server's record says why it ended.
+    pub(crate) fn tries(&self, page: &str) -> usize {
+        if self.book.follows(page) { 1 } else { TRIES_WITHOUT_RECORD }
     }
 
     /// How somebody opens a handshake from a place, with a service of that name.

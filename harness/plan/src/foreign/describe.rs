@@ -4,12 +4,12 @@ use std::path::Path;
 
 use bulkhead_identity::{AuthorityName, PeerName};
 
-use super::conventions::WrittenConventions;
 use super::judged::{JudgedPlatform, authorities_of};
 use super::written::{
     Identity, PlatformDescription, Records, SCHEMA_VERSION, Trust, WrittenAgent, WrittenPlatform,
     WrittenService, WrittenTenant,
 };
+use super::written_conventions::WrittenConventions;
 use crate::environment::{Credential, EnvironmentRecord};
 use crate::yaml;
 

@@ -146,7 +146,7 @@ impl PlatformDescription {
         }
         refuse_twins(&self.tenants)?;
         let expectations = Expectations::of(self.expectations)?;
-        let mut parts = Parts { folder, ..Parts::new(folder) };
+        let mut parts = Parts::new(folder);
         let platform = self.platform;
         for (role, service) in
             [(NATS, platform.nats), (POLLER, platform.poller), (ADMIN, platform.administrator)]

@@ -13,11 +13,9 @@ mod expectations;
 mod judged;
 mod template;
 mod written;
+mod written_conventions;
 
-pub use conventions::{
-    AccountConventions, AccountKind, Conventions, GrpcConventions, LimitName, MethodName, SubjectConventions,
-    WrittenConventions,
-};
+pub use conventions::Conventions;
 pub use error::DescriptionError;
 pub use expectations::{Expectations, Stated};
 pub use judged::{AuthorityFiles, JudgedPlatform, JudgedService};
@@ -25,6 +23,11 @@ pub use template::{Template, TemplateError};
 pub use written::{
     Expected, Identity, Override, PlatformDescription, Records, SCHEMA_VERSION, Trust, WrittenAgent,
     WrittenPlatform, WrittenService, WrittenTenant,
+};
+
+pub use written_conventions::{
+    AccountConventions, AccountKind, GrpcConventions, LimitName, MethodName, SubjectConventions,
+    WrittenConventions,
 };
 
 /// The JSON schema of [`PlatformDescription`], as it is published.

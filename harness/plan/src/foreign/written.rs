@@ -6,7 +6,7 @@ use bulkhead_identity::{AgentId, TenantSlug};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::conventions::WrittenConventions;
+use super::written_conventions::WrittenConventions;
 use crate::access::DenialReason;
 use crate::spec::EnvironmentName;
 use crate::yaml::Spanned;

@@ -107,6 +107,8 @@ fn record(topology: &Topology, backend: BackendKind, placement: &Placement) -> E
 fn the_published_schema_is_current() {
     let schema = format!("{}\n", serde_json::to_string_pretty(&environment::schema()).unwrap());
     assert_golden("../../docs/schema/environment.schema.json", &schema);
+    let schema = format!("{}\n", serde_json::to_string_pretty(&bulkhead_plan::foreign::schema()).unwrap());
+    assert_golden("../../docs/schema/platform.schema.json", &schema);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bad_input;
 mod certificates;
 mod documentation;
 mod faults;
+mod foreign;
 mod golden;
 mod matrix;
 mod nats_server;
