@@ -59,7 +59,8 @@ pub(crate) enum Command {
   cargo xtask e2e --backend process
   cargo xtask e2e --filter 'rogue tenant CA'
   cargo xtask e2e --fresh --keep           a platform of its own, left running if a scenario fails
-  cargo xtask e2e --report target/e2e      JUnit XML and Cucumber JSON")]
+  cargo xtask e2e --report target/e2e      JUnit XML and Cucumber JSON
+  cargo xtask e2e --against platform.yaml  somebody else's platform: its access matrix")]
     E2e(E2eArguments),
     /// Fill the access matrix: who can do what to whom from where, measured beside what the oracle predicts
     #[command(after_help = "Examples:
@@ -67,7 +68,8 @@ pub(crate) enum Command {
   cargo xtask matrix --tenants 3 --fresh
   cargo xtask matrix --filter js.purge --cells every cell of one operation, with its evidence
   cargo xtask matrix --predict --tenants 2     the oracle's table alone
-  cargo xtask matrix --report target/evidence  a page, test results and a signed archive to hand on")]
+  cargo xtask matrix --report target/evidence  a page, test results and a signed archive to hand on
+  cargo xtask matrix --against platform.yaml   somebody else's platform, as the file describes it")]
     Matrix(MatrixArguments),
     /// Check evidence that somebody gave: hashes, signature, and whether its verdict follows from what is in it
     #[command(after_help = "Examples:
@@ -76,6 +78,11 @@ pub(crate) enum Command {
 
 Exit codes: 0 verified, whatever its verdict is · 5 changed, not whole, or contradicting itself · 2 nothing to verify")]
     VerifyEvidence(VerifyEvidenceArguments),
+    /// Describe the running platform as `--against` reads it, to start from with one's own; paths, and no keys
+    #[command(after_help = "Examples:
+  cargo xtask describe > platform.yaml         then `cargo xtask e2e --against platform.yaml`
+  cargo xtask describe --without-records       as somebody sees it who cannot read the services' logs")]
+    Describe(DescribeArguments),
     /// Seed realistic mistakes, one environment each, and demand that the suite notices every one of them
     #[command(after_help = "Examples:
   cargo xtask prove                             the matrix without a fault, then with each
@@ -150,7 +157,7 @@ pub(crate) enum NetworkChoice {
 }
 
 /// Which platform: a number of tenants, or a specification.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct PlatformArguments {
     /// How many tenants [default: 3]
     #[arg(long, value_name = "N", conflicts_with = "spec")]
@@ -166,7 +173,7 @@ pub(crate) struct PlatformArguments {
     pub(crate) network: Option<NetworkChoice>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct NameArgument {
     /// The environment's name; one per checkout unless given
     #[arg(long, value_name = "NAME", env = "BULKHEAD_NAME")]
@@ -232,9 +239,14 @@ pub(crate) struct DownArguments {
     pub(crate) all: bool,
 }
 
-/// Which platform is judged: the one that is running, or one that is brought up for it.
-#[derive(Debug, Args)]
+/// Which platform is judged: the one that is running, one that is brought up for it, or somebody else's.
+#[derive(Clone, Debug, Args)]
 pub(crate) struct JudgedArguments {
+    /// Somebody else's platform, which this project did not start, as the file describes it (docs/against.md): the access
+    /// matrix, as far as it can be attempted there
+    #[arg(long, value_name = "FILE", conflicts_with_all =
+        ["tenants", "agents", "spec", "network", "backend", "fresh", "keep"])]
+    pub(crate) against: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) platform: PlatformArguments,
     #[command(flatten)]
@@ -271,10 +283,10 @@ pub(crate) struct MatrixArguments {
 }
 
 /// Where evidence goes, and who vouches for it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct EvidenceArguments {
-    /// Write report.html, report.json, junit.xml and the signed evidence.tar.zst here
-    #[arg(long, value_name = "DIRECTORY")]
+    /// Write report.html, report.json, junit.xml and the signed evidence.tar.zst here; of our own platforms only, as yet
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "against")]
     pub(crate) report: Option<PathBuf>,
     /// Sign with this Ed25519 key (PKCS #8 PEM, mode 0600) in place of one that is made for the run and thrown away
     #[arg(long, value_name = "FILE", requires = "report")]
@@ -298,6 +310,15 @@ pub(crate) struct VerifyEvidenceArguments {
     /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DescribeArguments {
+    #[command(flatten)]
+    pub(crate) name: NameArgument,
+    /// As somebody sees it who cannot read the services' records
+    #[arg(long)]
+    pub(crate) without_records: bool,
 }
 
 #[derive(Debug, Args)]
@@ -346,19 +367,19 @@ pub(crate) struct E2eArguments {
     #[command(flatten)]
     pub(crate) judged: JudgedArguments,
     /// Other features than the project's own
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "against")]
     pub(crate) features: Option<PathBuf>,
     /// Only scenarios whose feature, rule or name contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
     /// Only scenarios with this tag, without the @
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", conflicts_with = "against")]
     pub(crate) tag: Option<String>,
     /// How many scenarios run at the same time
     #[arg(long, default_value_t = 8, value_name = "N")]
     pub(crate) concurrency: usize,
     /// Write junit.xml and cucumber.json here
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "against")]
     pub(crate) report: Option<PathBuf>,
     /// Print the summary as JSON
     #[arg(long)]

@@ -34,8 +34,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     use commands::{
-        bench, certs, compose, dev, disturb, doctor, down, e2e, judges, logs, matrix, prove, status, test,
-        verify_evidence,
+        bench, certs, compose, describe, dev, disturb, doctor, down, e2e, judges, logs, matrix, prove,
+        status, test, verify_evidence,
     };
     match command {
         Command::Certs(command) => certs::run(&command),
@@ -48,6 +48,7 @@ fn run(command: Command) -> Outcome {
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
         Command::VerifyEvidence(arguments) => verify_evidence::run(&arguments),
         Command::Prove(arguments) => on_runtime(prove::run(&arguments)),
+        Command::Describe(arguments) => on_runtime(describe::run(&arguments)),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
         Command::Disturb(arguments) => on_runtime(disturb::run(&arguments)),
         Command::Judges(arguments) => on_runtime(judges::run(&arguments)),

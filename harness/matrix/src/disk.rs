@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bulkhead_identity::{AuthorityName, PeerName};
 use bulkhead_plan::access::{Artefact, DenialReason, Operation, Outcome, Who};
+use bulkhead_plan::foreign::AuthorityFiles;
 use bulkhead_plan::matrix::Cell;
 use bulkhead_runtime::probe::verdict::{Judged, between};
 use bulkhead_runtime::vantage::service_of;
@@ -55,8 +56,9 @@ struct Key {
 
 impl Folder {
     fn of(site: &Site, holder: &PeerName) -> Result<Self, String> {
-        let id = service_of(&site.record, holder).ok_or_else(|| format!("{holder} is no service here"))?;
-        let path = site.record.state_dir.join("services").join(id.to_string());
+        let record = site.record()?;
+        let id = service_of(record, holder).ok_or_else(|| format!("{holder} is no service here"))?;
+        let path = record.state_dir.join("services").join(id.to_string());
         let mut folder = Self { path: path.clone(), keys: Vec::new(), certificates: Vec::new() };
         folder.read(&path)?;
         Ok(folder)
@@ -155,29 +157,20 @@ impl Folder {
     }
 }
 
-fn authority_files(site: &Site, name: &AuthorityName) -> Result<(PathBuf, PathBuf), String> {
-    let unknown = || format!("{name} is no authority here");
-    let certificate = match name {
-        AuthorityName::Root => &site.record.root,
-        AuthorityName::Platform => &site.record.platform_authority,
-        AuthorityName::Tenant(slug) => {
-            let tenant = site.record.tenants.iter().find(|tenant| tenant.slug == *slug);
-            &tenant.ok_or_else(unknown)?.authority
-        }
-    };
-    let stem = certificate.file_stem().and_then(|stem| stem.to_str()).ok_or_else(unknown)?;
-    Ok((certificate.clone(), certificate.with_file_name(format!("{stem}-key.pem"))))
+fn authority_files<'s>(site: &'s Site, name: &AuthorityName) -> Result<&'s AuthorityFiles, String> {
+    site.platform.authorities.get(name).ok_or_else(|| format!("{name} is no authority here"))
 }
 
 fn authority_certificate(site: &Site, name: &AuthorityName) -> Result<CertificateDer<'static>, String> {
-    let (certificate, _) = authority_files(site, name)?;
-    CertificateDer::from_pem_file(&certificate)
+    let certificate = &authority_files(site, name)?.certificate;
+    CertificateDer::from_pem_file(certificate)
         .map_err(|error| format!("cannot read {}: {error}", certificate.display()))
 }
 
 fn authority_key(site: &Site, name: &AuthorityName) -> Result<Vec<u8>, String> {
-    let (_, key) = authority_files(site, name)?;
-    let der = PrivateKeyDer::from_pem_file(&key);
+    let key = authority_files(site, name)?.key.as_ref();
+    let key = key.ok_or_else(|| format!("the key of {name} was not given"))?;
+    let der = PrivateKeyDer::from_pem_file(key);
     der.map(|der| der.secret_der().to_vec())
         .map_err(|error| format!("cannot read {}: {error}", key.display()))
 }

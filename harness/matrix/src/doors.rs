@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use bulkhead_identity::PeerName;
+use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::{
     CallTarget, DenialReason, Manner, Method, Operation, Outcome, RequestAuthority, TenantMetadata, Vantage,
     Who,
 };
+use bulkhead_plan::foreign::Conventions;
 use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::Sight;
 use bulkhead_probe::grpc::{Answer, Call};
 use bulkhead_probe::post::{Answered, LoginOrder, Opening, Order, Remote, Seen};
 use bulkhead_runtime::probe::records::Place;
-use bulkhead_runtime::probe::verdict::{Door, Judged, between, join, recorded_acceptance};
+use bulkhead_runtime::probe::verdict::{
+    Door, Judged, between, join, judge_in_the_clear, recorded_acceptance,
+};
 use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, ResultsRequest, StatusRequest};
 use futures::future::join_all;
 
@@ -21,6 +24,9 @@ use crate::site::{NATS, Site};
 
 /// How many attempts stand between two controls.
 const LANE_LENGTH: usize = 64;
+
+/// How often a connection that ended without a word is tried again where nobody can read the server's record.
+const TRIES_WITHOUT_RECORD: usize = 8;
 
 /// Attempts them, lane by lane, all lanes at once.
 pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
@@ -71,17 +77,37 @@ async fn knock(site: &Site, cell: &Cell, service: &PeerName) -> Result<Knocked, 
     let page = site.page(service)?;
     let _place = site.places.acquire().await.map_err(|error| error.to_string())?;
     let since = site.book.end(&page);
-    if let Operation::Resume { earlier, .. } = &cell.operation {
-        return resume(site, cell, probe, (&address, opening), earlier, since).await;
+    let mut knocked = once(site, cell, probe, &address, &opening).await?;
+    // A refusing server closes at once, and its alert is lost when something of ours was still on its way. Its record would
+    // say why; where there is none, another try may hear the alert.
+    let mut tries = 1;
+    let unheard =
+        |knocked: &Knocked| matches!(knocked.seen.sight, Sight::Closed(_)) && !site.book.follows(&page);
+    while unheard(&knocked) && tries < TRIES_WITHOUT_RECORD {
+        knocked = once(site, cell, probe, &address, &opening).await?;
+        tries += 1;
     }
-    let seen = match order(&cell.operation, address.clone(), opening)? {
+    Ok(Knocked { since, ..knocked })
+}
+
+async fn once(
+    site: &Site,
+    cell: &Cell,
+    probe: &Remote,
+    address: &str,
+    opening: &Opening,
+) -> Result<Knocked, String> {
+    if let Operation::Resume { earlier, .. } = &cell.operation {
+        return resume(site, cell, probe, (address, opening.clone()), earlier).await;
+    }
+    let seen = match order(site, cell, address.to_owned(), opening.clone())? {
         Attempt::Order(order) => probe.attempt(*order).await.map_err(|lost| lost.to_string())?,
         Attempt::Login(login) => {
-            let (seen, _session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
+            let (seen, _session) = probe.login(address, login).await.map_err(|lost| lost.to_string())?;
             seen
         }
     };
-    Ok(Knocked { seen, since, resumed: None })
+    Ok(Knocked { seen, since: Place::default(), resumed: None })
 }
 
 enum Attempt {
@@ -89,62 +115,84 @@ enum Attempt {
     Login(LoginOrder),
 }
 
-fn order(operation: &Operation, address: String, opening: Opening) -> Result<Attempt, String> {
-    Ok(match operation {
+fn order(site: &Site, cell: &Cell, address: String, opening: Opening) -> Result<Attempt, String> {
+    Ok(match &cell.operation {
         Operation::Handshake { .. } => Attempt::Order(Box::new(Order::Handshake { address, opening })),
-        Operation::Connect => Attempt::Login(LoginOrder { opening: Some(opening), user: None }),
-        Operation::Knock { service, manner } => in_manner(service, *manner, address, opening),
+        Operation::Connect => Attempt::Login(site.login(opening, &cell.who)),
+        Operation::Knock { service, manner } => in_manner(site, service, *manner, address, opening),
         Operation::Call { target, method, metadata, authority } => {
-            Attempt::Order(Box::new(call(address, opening, target, *method, metadata, authority)))
+            let what = (*method, metadata, authority);
+            Attempt::Order(Box::new(call(site.conventions(), address, opening, target, what)?))
         }
         _ => return Err("it is no attempt at a door".to_owned()),
     })
 }
 
-fn in_manner(service: &PeerName, manner: Manner, address: String, opening: Opening) -> Attempt {
+fn in_manner(site: &Site, service: &PeerName, manner: Manner, address: String, opening: Opening) -> Attempt {
     let opening = match manner {
         Manner::OldTls => Opening { old_tls: true, ..opening },
         Manner::NoAlpn => Opening { offers_h2: false, ..opening },
         Manner::InTheClear => opening,
     };
     match (*service == NATS, manner) {
-        (true, Manner::InTheClear) => Attempt::Login(LoginOrder { opening: None, user: None }),
-        (true, _) => Attempt::Login(LoginOrder { opening: Some(opening), user: None }),
+        (true, Manner::InTheClear) => Attempt::Login(LoginOrder { opening: None, user: None, inbox: None }),
+        (true, _) => Attempt::Login(LoginOrder { opening: Some(opening), user: None, inbox: None }),
         (false, Manner::InTheClear) => Attempt::Order(Box::new(Order::Clear { address })),
         (false, _) => Attempt::Order(Box::new(Order::Call {
             address,
             authority: opening.server_name.clone(),
             opening,
             metadata: Vec::new(),
-            call: Box::new(Call::Health(String::new())),
+            call: Box::new(control_call(site.conventions(), service)),
         })),
     }
 }
 
-/// The metadata that may repeat the tenant.
-const CLAIM: &str = "x-tenant-id";
+/// What the metadata say of the tenant, under the platform's own key for it.
+fn claims(conventions: &Conventions, metadata: &TenantMetadata) -> Result<Vec<(String, String)>, String> {
+    if *metadata == TenantMetadata::Absent {
+        return Ok(Vec::new());
+    }
+    let key = conventions.grpc().tenant_metadata.as_ref();
+    let key = key.ok_or("the platform has no metadata key for the tenant")?;
+    let claim = |slug: &TenantSlug| (key.clone(), conventions.tenant(slug).to_owned());
+    Ok(match metadata {
+        TenantMetadata::Absent => Vec::new(),
+        TenantMetadata::Claims(slug) => vec![claim(slug)],
+        TenantMetadata::ClaimsTwice(slug) => vec![claim(slug), claim(slug)],
+        TenantMetadata::Unreadable => vec![(key.clone(), String::new())],
+        TenantMetadata::Binary => vec![(format!("{key}-bin"), "acme".to_owned())],
+    })
+}
+
+/// A call that the service's rightful peer may make without any doubt.
+fn control_call(conventions: &Conventions, service: &PeerName) -> Call {
+    let has = |method| conventions.has_method(method);
+    match service {
+        _ if has(Method::Health) => Call::Health(String::new()),
+        PeerName::Tenant(_) if has(Method::GetStatus) => call_of(Method::GetStatus),
+        PeerName::Tenant(_) => call_of(Method::GetResults),
+        PeerName::Platform(_) => call_of(Method::ReportStatus),
+    }
+}
 
 fn call(
+    conventions: &Conventions,
     address: String,
     opening: Opening,
     target: &CallTarget,
-    method: Method,
-    metadata: &TenantMetadata,
-    authority: &RequestAuthority,
-) -> Order {
-    let claim = |value: &str| (CLAIM.to_owned(), value.to_owned());
-    let metadata = match metadata {
-        TenantMetadata::Absent => Vec::new(),
-        TenantMetadata::Claims(slug) => vec![claim(slug.as_str())],
-        TenantMetadata::ClaimsTwice(slug) => vec![claim(slug.as_str()), claim(slug.as_str())],
-        TenantMetadata::Unreadable => vec![claim("")],
-        TenantMetadata::Binary => vec![(format!("{CLAIM}-bin"), "acme".to_owned())],
-    };
+    (method, metadata, authority): (Method, &TenantMetadata, &RequestAuthority),
+) -> Result<Order, String> {
+    let metadata = claims(conventions, metadata)?;
     let authority = match authority {
-        RequestAuthority::Target => target.name().to_string(),
-        RequestAuthority::Other(name) => name.to_string(),
+        RequestAuthority::Target => conventions.certificate_name(&target.name()),
+        RequestAuthority::Other(name) => conventions.certificate_name(name),
     };
-    let call = match method {
+    Ok(Order::Call { address, opening, authority, metadata, call: Box::new(call_of(method)) })
+}
+
+fn call_of(method: Method) -> Call {
+    match method {
         Method::Health => Call::Health(String::new()),
         Method::GetStatus => Call::GetStatus(StatusRequest {
             service_name: "agent-process".to_owned(),
@@ -160,8 +208,7 @@ fn call(
             total_chunks: 1,
             ..PollerStatusChunk::default()
         }]),
-    };
-    Order::Call { address, opening, authority, metadata, call: Box::new(call) }
+    }
 }
 
 fn results_request() -> ResultsRequest {
@@ -180,10 +227,12 @@ async fn resume(
     probe: &Remote,
     (address, opening): (&str, Opening),
     earlier: &PeerName,
-    since: Place,
 ) -> Result<Knocked, String> {
-    let opening =
-        Opening { server_name: earlier.to_string(), sessions: Some(probe.fresh_number()), ..opening };
+    let opening = Opening {
+        server_name: site.conventions().certificate_name(earlier),
+        sessions: Some(probe.fresh_number()),
+        ..opening
+    };
     let first = site.address(&cell.from, earlier)?;
     let order = Order::Handshake { address: first, opening: opening.clone() };
     probe.attempt(order).await.map_err(|lost| lost.to_string())?;
@@ -193,7 +242,7 @@ async fn resume(
         Sight::Answered(Answered::Shown(shown)) => Some(shown.resumed),
         _ => None,
     };
-    Ok(Knocked { seen, since, resumed })
+    Ok(Knocked { seen, since: Place::default(), resumed })
 }
 
 /// Joins what was seen with the server's record; says also why an access is not on record where it has to be. Whoever speaks
@@ -205,15 +254,19 @@ async fn judge(site: &Site, service: &PeerName, cell: &Cell, knocked: Knocked) -
         Err(why) => return (Judged::inconclusive(why), None),
     };
     let door = if *service == NATS { Door::Broker } else { Door::Service };
-    let mut judged = join(&site.book, door, &page, since, &seen).await;
+    let in_the_clear = matches!(cell.operation, Operation::Knock { manner: Manner::InTheClear, .. });
+    let recorded = site.book.follows(&page);
+    let mut judged = match in_the_clear && !recorded {
+        true => judge_in_the_clear(&seen),
+        false => join(&site.book, door, &page, since, &seen).await,
+    };
     if let Some(resumed) = resumed {
         judged.evidence.push(format!("the earlier session was taken up: {resumed}"));
         if !resumed {
             judged.outcome = Outcome::Denied(DenialReason::VerifiedAnew);
         }
     }
-    let in_the_clear = matches!(cell.operation, Operation::Knock { manner: Manner::InTheClear, .. });
-    if !matches!(seen.sight, Sight::Answered(_)) || door == Door::Broker || in_the_clear {
+    if !matches!(seen.sight, Sight::Answered(_)) || door == Door::Broker || in_the_clear || !recorded {
         return (judged, None);
     }
     match recorded_acceptance(&site.book, &page, since, &seen).await {
@@ -247,25 +300,27 @@ async fn serves(site: &Site, service: &PeerName, who: &Who) -> Result<String, St
     let opening = site.opening(probe, who, service)?;
     let _place = site.places.acquire().await.map_err(|error| error.to_string())?;
     if *service == NATS {
-        let login = LoginOrder { opening: Some(opening), user: None };
+        let login = site.login(opening, who);
         let (seen, _session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
         return match seen.sight {
             Sight::Answered(_) => Ok(seen.to_string()),
             _ => Err(seen.to_string()),
         };
     }
-    let authority = service.to_string();
+    let authority = site.conventions().certificate_name(service);
     let order = Order::Call {
         address,
         opening,
         authority,
         metadata: Vec::new(),
-        call: Box::new(Call::Health(String::new())),
+        call: Box::new(control_call(site.conventions(), service)),
     };
     let seen = probe.attempt(order).await.map_err(|lost| lost.to_string())?;
     match &seen.sight {
-        Sight::Answered(Answered::Call(Answer::Serving(true))) => Ok(seen.to_string()),
-        Sight::Answered(_) => Err(format!("{service} answers that it is not serving")),
+        Sight::Answered(Answered::Call(Answer::Serving(false))) => {
+            Err(format!("{service} answers that it is not serving"))
+        }
+        Sight::Answered(_) => Ok(seen.to_string()),
         _ => Err(seen.to_string()),
     }
 }

@@ -64,8 +64,8 @@ async fn controls(site: &Site, cells: &[Cell]) -> BTreeMap<String, Result<String
 }
 
 async fn control(site: &Site, target: &PeerName) -> Result<String, String> {
-    let from = match site.probe(&site.model.home_of(target)) {
-        Ok(_) => site.model.home_of(target),
+    let from = match site.probe(&site.model().home_of(target)) {
+        Ok(_) => site.model().home_of(target),
         Err(_) => Vantage::Host,
     };
     let seen = connect(site, &from, target).await?;
@@ -149,12 +149,12 @@ async fn side_door(
             // On a network of containers the address is the service's own: whoever answers there is the service.
             Sight::Answered(Answered::Bytes(bytes)) => {
                 let text = String::from_utf8_lossy(bytes).into_owned();
-                let ours = site.record.backend != BackendKind::Process
+                let ours = has_its_own_address(site)
                     || door == SideDoor::Unplanned
                     || text.contains(identity.as_str());
                 (if ours { Outcome::Allowed } else { Outcome::Unreachable }, format!("{seen}: {text:.200}"))
             }
-            _ if door == SideDoor::Unplanned || site.record.backend != BackendKind::Process => {
+            _ if door == SideDoor::Unplanned || has_its_own_address(site) => {
                 (Outcome::Allowed, seen.to_string())
             }
             // Somebody listens on this port of the machine, and does not say that it is our broker.
@@ -169,6 +169,11 @@ async fn side_door(
         evidence.push(format!("{service} listens on its own port alone"));
     }
     Judged::new(outcome, evidence)
+}
+
+/// In containers every service has an address of its own: whoever answers there is the service.
+fn has_its_own_address(site: &Site) -> bool {
+    site.record().is_ok_and(|record| record.backend != BackendKind::Process)
 }
 
 /// Where the door would be: on its customary port; or wherever else the service's process listens.
@@ -187,7 +192,7 @@ async fn addresses(
     match door.port() {
         Some(port) => Ok(vec![address(port)]),
         None => {
-            let id = service_of(&site.record, service).ok_or_else(|| format!("{service} is no service"))?;
+            let id = service_of(site.record()?, service).ok_or_else(|| format!("{service} is no service"))?;
             let ports = listening_ports(site, &id)?;
             let others = ports.into_iter().filter(|port| port.to_string() != own_port);
             Ok(others.map(address).collect())
@@ -197,8 +202,9 @@ async fn addresses(
 
 /// The ports of this machine that lead to a service's container from anywhere.
 async fn published(site: &Site, service: &PeerName) -> Result<Vec<String>, String> {
-    let id = service_of(&site.record, service).ok_or_else(|| format!("{service} is no service"))?;
-    let known = site.record.services.iter().find(|service| service.id == id);
+    let record = site.record()?;
+    let id = service_of(record, service).ok_or_else(|| format!("{service} is no service"))?;
+    let known = record.services.iter().find(|service| service.id == id);
     let container = &known.ok_or_else(|| format!("{id} is no service here"))?.handle;
     let engine = Engine::connect().await.map_err(|error| error.to_string())?;
     let ports = engine.published(container).await?;
@@ -207,7 +213,7 @@ async fn published(site: &Site, service: &PeerName) -> Result<Vec<String>, Strin
 
 /// The TCP ports that a process of this machine listens on, as the kernel tells.
 fn listening_ports(site: &Site, id: &ServiceId) -> Result<Vec<u16>, String> {
-    let known = site.record.services.iter().find(|service| service.id == *id);
+    let known = site.record()?.services.iter().find(|service| service.id == *id);
     let pid = &known.ok_or_else(|| format!("{id} is no service here"))?.handle;
     let failed = |what: &str, error: std::io::Error| format!("{what} of process {pid}: {error}");
     let mut sockets = Vec::new();

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bulkhead_plan::access::{Operation, Vantage};
-use bulkhead_plan::environment::EnvironmentRecord;
+use bulkhead_plan::access::{Conclusion, Operation, Vantage, Who};
+use bulkhead_plan::foreign::{JudgedPlatform, Records};
 use bulkhead_plan::matrix::{Cell, Plan, Table};
+use bulkhead_runtime::probe::preflight::{Findings, preflight};
 use bulkhead_runtime::vantage::{VantageError, Vantages};
 
 use crate::site::Site;
@@ -74,17 +75,45 @@ pub struct Run {
     pub took: Duration,
     /// How many attempts that were, controls and all: connections, handshakes, calls, steps on a connection.
     pub attempts: u64,
+    /// What of a platform's description is not so.
+    pub findings: Vec<String>,
+    /// Services whose records nobody can read: what they refuse is taken at their word.
+    pub without_records: Vec<String>,
+}
+
+impl Run {
+    /// The process's exit code: the table's; and a description that is not so proves nothing, whatever the table says.
+    pub fn exit_code(&self) -> u8 {
+        let worst = self.table.worst().unwrap_or(Conclusion::Inconclusive);
+        let description =
+            if self.findings.is_empty() { Conclusion::Passed } else { Conclusion::Inconclusive };
+        Conclusion::exit_code(Some(worst.max(description)))
+    }
 }
 
 /// Attempts every planned cell.
 ///
 /// # Errors
 /// Nothing could be attempted at all. A cell that could not be attempted is one that could not be judged.
-pub async fn run(record: EnvironmentRecord, plan: &Plan, options: Options) -> Result<Run, MatrixError> {
-    let vantages = Vantages::open(&record, &places(plan), &options.probe).await?;
+pub async fn run(
+    platform: impl Into<JudgedPlatform>,
+    plan: &Plan,
+    options: Options,
+) -> Result<Run, MatrixError> {
+    let platform = platform.into();
+    let (vantages, findings) = match &platform.own {
+        Some(record) => (Vantages::open(record, &places(plan), &options.probe).await?, Findings::default()),
+        // What others say of their platform is looked at first: a key that does not fit would look like a wall.
+        None => {
+            let vantages = Vantages::open_here(&platform.name, &platform.state_dir, &options.probe)?;
+            (vantages, preflight(&platform).await)
+        }
+    };
     let began = Instant::now();
-    let site = Arc::new(Site::new(record, vantages, options.tell));
-    let cells = Sorted::of(plan);
+    let silent = platform.services.iter().filter(|(_, service)| service.records == Records::None);
+    let without_records = silent.map(|(name, _)| platform.conventions.certificate_name(name)).collect();
+    let site = Arc::new(Site::new(platform, vantages, options.tell));
+    let cells = Sorted::of(&site, plan, &findings);
     tokio::join!(
         network::attempt(&site, &cells.network),
         doors::attempt(&site, &cells.doors),
@@ -100,7 +129,13 @@ pub async fn run(record: EnvironmentRecord, plan: &Plan, options: Options) -> Re
     if let Some(site) = Arc::into_inner(site) {
         site.vantages.close().await;
     }
-    Ok(Run { table: Table::compare(plan, measured), took, attempts })
+    Ok(Run {
+        table: Table::compare(plan, measured),
+        took,
+        attempts,
+        findings: findings.all().collect(),
+        without_records,
+    })
 }
 
 /// Every place that a planned attempt is made from; the controls are made from this machine.
@@ -110,6 +145,22 @@ fn places(plan: &Plan) -> Vec<Vantage> {
     places.sort();
     places.dedup();
     places
+}
+
+/// Why an attempt would say nothing: something is not as the description says, with whoever makes it, with the service, or
+/// with whoever shows that the service is well.
+fn hindrance(findings: &Findings, cell: &Cell) -> Option<String> {
+    let Findings { everywhere, identities, services } = findings;
+    let name = match &cell.who {
+        Who::Peer(name) | Who::Forged { name, .. } => Some(name),
+        Who::Anonymous => None,
+    };
+    let service = cell.operation.service();
+    let of_service = service.as_ref().and_then(|service| services.get(service));
+    let found = [name.and_then(|name| identities.get(name)), of_service];
+    let found = found.into_iter().flatten().flatten().chain(everywhere);
+    let found: Vec<&str> = found.map(String::as_str).collect();
+    (!found.is_empty()).then(|| found.join("; "))
 }
 
 /// The cells by the manner in which they are attempted.
@@ -123,10 +174,15 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn of(plan: &Plan) -> Self {
+    /// Those that can be attempted; of the others it is filed why they cannot.
+    fn of(site: &Site, plan: &Plan, findings: &Findings) -> Self {
         let mut sorted = Self::default();
         for planned in plan.cells() {
             let cell = planned.cell.clone();
+            if let Some(why) = hindrance(findings, &cell) {
+                site.file_unjudged(&cell, why);
+                continue;
+            }
             let list = match cell.operation {
                 Operation::Reach { .. } | Operation::SideDoor { .. } => &mut sorted.network,
                 Operation::Handshake { .. }

@@ -1,19 +1,19 @@
 //! The running environment as the attempts need it: who is where, with which credentials, and what was found.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bulkhead_identity::{PeerName, PlatformName, TenantSlug};
 use bulkhead_plan::access::{Model, Vantage, Who};
-use bulkhead_plan::environment::{BackendKind, Credential, EnvironmentRecord};
+use bulkhead_plan::environment::EnvironmentRecord;
+use bulkhead_plan::foreign::{Conventions, JudgedPlatform, Records};
 use bulkhead_plan::matrix::{Cell, Measured};
 use bulkhead_probe::post::{LoginOrder, Lost, Opening, Remote, RemoteSession, Seen};
 use bulkhead_probe::{CredentialError, Presented};
 use bulkhead_runtime::probe::forge::Forger;
 use bulkhead_runtime::probe::records::{Book, Source};
 use bulkhead_runtime::probe::verdict::Judged;
-use bulkhead_runtime::vantage::{Vantages, service_of};
+use bulkhead_runtime::vantage::Vantages;
 use tokio::sync::Semaphore;
 
 /// How many attempts are under way at once. More only wait for the same processors, and handshakes have deadlines.
@@ -21,8 +21,7 @@ const CONCURRENCY: usize = 32;
 
 /// A running environment under attack.
 pub(crate) struct Site {
-    pub(crate) record: EnvironmentRecord,
-    pub(crate) model: Model,
+    pub(crate) platform: JudgedPlatform,
     pub(crate) vantages: Vantages,
     pub(crate) book: Book,
     pub(crate) places: Semaphore,
@@ -38,28 +37,43 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Site {
     pub(crate) fn new(
-        record: EnvironmentRecord,
+        platform: JudgedPlatform,
         vantages: Vantages,
         tell: Box<dyn Fn(usize) + Send + Sync>,
     ) -> Self {
-        let sources = record.services.iter().map(|service| {
-            let source = match record.backend {
-                BackendKind::Process => Source::File(PathBuf::from(&service.logs)),
-                BackendKind::Docker | BackendKind::Compose => Source::Container(service.handle.clone()),
+        let sources = platform.services.values().filter_map(|service| {
+            let source = match &service.records {
+                Records::File(path) => Source::File(path.clone()),
+                Records::Container(container) => Source::Container(container.clone()),
+                Records::None => return None,
             };
-            (service.id.to_string(), source)
+            Some((service.page.clone(), source))
         });
         Self {
-            model: Model::of_record(&record),
             book: Book::open(sources),
             places: Semaphore::new(CONCURRENCY),
-            forger: Forger::of_environment(&record.state_dir),
+            forger: Forger::of_platform(&platform),
             credentials: Mutex::default(),
             measured: Mutex::default(),
             vantages,
             tell,
-            record,
+            platform,
         }
+    }
+
+    /// What is expected of whom, and who is where.
+    pub(crate) fn model(&self) -> &Model {
+        &self.platform.model
+    }
+
+    /// How the platform calls things.
+    pub(crate) fn conventions(&self) -> &Conventions {
+        &self.platform.conventions
+    }
+
+    /// The files and processes of a platform that this project started.
+    pub(crate) fn record(&self) -> Result<&EnvironmentRecord, String> {
+        self.platform.own.as_ref().ok_or_else(|| "this project did not start the platform".to_owned())
     }
 
     /// Writes down what was found in a cell.
@@ -110,25 +124,11 @@ impl Site {
                 return Err(CredentialError::Unavailable { label, why });
             }
         };
-        let credential = self.real(name).ok_or_else(|| CredentialError::Unavailable {
+        let credential = self.platform.credentials.get(name).ok_or_else(|| CredentialError::Unavailable {
             label: name.to_string(),
             why: "the environment's description has none".to_owned(),
         })?;
         Presented::from_files(name.to_string(), &credential.certificate, &credential.key)
-    }
-
-    fn real(&self, name: &PeerName) -> Option<&Credential> {
-        let platform = &self.record.platform;
-        match name {
-            PeerName::Platform(PlatformName::Nats) => Some(&platform.nats_credential),
-            PeerName::Platform(PlatformName::Poller) => Some(&platform.poller_credential),
-            PeerName::Platform(PlatformName::Admin) => Some(&platform.admin),
-            PeerName::Platform(PlatformName::Core) => None,
-            PeerName::Tenant(_) => {
-                let mut agents = self.record.tenants.iter().flat_map(|tenant| &tenant.agents);
-                agents.find(|agent| agent.name == *name).map(|agent| &agent.credential)
-            }
-        }
     }
 
     /// The probe in a place.
@@ -138,14 +138,17 @@ impl Site {
 
     /// Where a service is, seen from a place.
     pub(crate) fn address(&self, from: &Vantage, service: &PeerName) -> Result<String, String> {
-        let address = self.vantages.address(&self.record, from, service);
+        let address = match &self.platform.own {
+            Some(record) => self.vantages.address(record, from, service),
+            None => self.platform.services.get(service).map(|service| service.address.clone()),
+        };
         address.ok_or_else(|| format!("it is not known where {service} is"))
     }
 
     /// The page of a service in the book of records.
     pub(crate) fn page(&self, service: &PeerName) -> Result<String, String> {
-        let id = service_of(&self.record, service).ok_or_else(|| format!("{service} is no service here"))?;
-        Ok(id.to_string())
+        let known = self.platform.services.get(service);
+        known.map(|service| service.page.clone()).ok_or_else(|| format!("{service} is no service here"))
     }
 
     /// How somebody opens a handshake from a place, with a service of that name.
@@ -153,11 +156,20 @@ impl Site {
         let credential = self.credential(who).map_err(|error| error.to_string())?;
         Ok(Opening {
             credential: credential.map(|credential| probe.learn(&credential)),
-            server_name: name.to_string(),
+            server_name: self.conventions().certificate_name(name),
             offers_h2: *name != NATS,
             old_tls: false,
             sessions: None,
         })
+    }
+
+    /// A login of somebody's, honest but for what is changed in it.
+    pub(crate) fn login(&self, opening: Opening, who: &Who) -> LoginOrder {
+        let inbox = match who {
+            Who::Peer(name) | Who::Forged { name, .. } => Some(self.conventions().inbox(name)),
+            Who::Anonymous => None,
+        };
+        LoginOrder { opening: Some(opening), user: None, inbox }
     }
 
     /// A connection of somebody's to the broker, from a place.
@@ -167,27 +179,28 @@ impl Site {
         from: &Vantage,
     ) -> Result<(Seen, Option<RemoteSession>), String> {
         let probe = self.probe(from)?;
-        let login = LoginOrder { opening: Some(self.opening(probe, who, &NATS)?), user: None };
+        let login = self.login(self.opening(probe, who, &NATS)?, who);
         let address = self.address(from, &NATS)?;
         probe.login(&address, login).await.map_err(|lost: Lost| lost.to_string())
     }
 
     /// The first agent of a tenant.
     pub(crate) fn first_agent(&self, tenant: &TenantSlug) -> Option<PeerName> {
-        self.model.agents().find(|agent| agent.tenant() == Some(tenant))
+        self.model().agents().find(|agent| agent.tenant() == Some(tenant))
     }
 
     /// Whoever may use a service without any doubt, and the place where it is at home; of the platform's services an agent of
     /// each tenant. Any of them shows that the door is open: what one tenant has used up, or is cut off from, is no
     /// other's.
     pub(crate) fn rightful_peers_of(&self, service: &PeerName) -> Vec<(Who, Vantage)> {
-        let names = match service {
-            PeerName::Tenant(_) => vec![POLLER],
+        let has = |name: &PeerName| self.platform.credentials.contains_key(name);
+        let names: Vec<PeerName> = match service {
+            PeerName::Tenant(_) => [POLLER, ADMIN].into_iter().find(has).into_iter().collect(),
             PeerName::Platform(_) => {
-                self.model.tenants().filter_map(|tenant| self.first_agent(tenant)).collect()
+                self.model().tenants().filter_map(|tenant| self.first_agent(tenant)).filter(has).collect()
             }
         };
-        names.into_iter().map(|name| (Who::Peer(name.clone()), self.model.home_of(&name))).collect()
+        names.into_iter().map(|name| (Who::Peer(name.clone()), self.model().home_of(&name))).collect()
     }
 }
 

@@ -7,6 +7,7 @@ pub mod access;
 pub mod environment;
 pub mod fault;
 pub mod file;
+pub mod foreign;
 pub mod guide;
 pub mod matrix;
 pub mod pki;

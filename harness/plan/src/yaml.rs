@@ -36,13 +36,18 @@ pub struct YamlError {
     rendered: String,
 }
 
-/// Reads one document.
+/// Reads a specification.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    read_named(text, "specification")
+}
+
+/// Reads one document, which refusals call by this name.
+pub(crate) fn read_named<T: DeserializeOwned>(text: &str, name: &'static str) -> Result<T, YamlError> {
     serde_saphyr::from_str(text).map_err(|error| YamlError {
         position: error.location().map(position),
         rendered: error.render_with_options(serde_saphyr::render_options! {
             formatter: &Words,
-            source_name: Some("specification"),
+            source_name: Some(name),
         }),
     })
 }

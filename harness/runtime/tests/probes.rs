@@ -179,7 +179,7 @@ async fn a_server_that_says_nothing_is_silence_not_a_refusal() {
     (caller.deadline, caller.hello.deadline) = (SHORT, SHORT);
     let call = grpc::call(&address, &caller, grpc::Call::Health(String::new())).await;
     assert!(matches!(call.sight, Sight::Silence(_)), "{call}");
-    let how = Login { tls: None, user: None, deadline: SHORT };
+    let how = Login { deadline: SHORT, ..Login::in_the_clear() };
     let nats = login(&address, &how).await;
     assert!(matches!(nats.sight, Sight::Silence(_)), "{nats}");
 }

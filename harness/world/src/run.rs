@@ -108,11 +108,8 @@ pub async fn run(
 async fn fill(record: EnvironmentRecord, options: &Options) -> Result<Run, String> {
     let plan = Plan::of(&Model::of_record(&record)).only(options.wanted);
     let Programs { agent, poller, probe } = options.programs.clone();
-    let matrix = bulkhead_matrix::Options {
-        probe,
-        stand_ins: StandIns { agent, poller, settings: serde_json::Map::new() },
-        tell: Box::new(|_| {}),
-    };
+    let matrix =
+        bulkhead_matrix::Options { probe, stand_ins: StandIns::plain(agent, poller), tell: Box::new(|_| {}) };
     match timeout(MATRIX_LIMIT, bulkhead_matrix::run(record, &plan, matrix)).await {
         Ok(run) => run.map_err(|error| error.to_string()),
         Err(_) => Err(format!("it was not full after {} s", MATRIX_LIMIT.as_secs())),

@@ -137,7 +137,7 @@ impl Stage {
     pub(crate) async fn log_in(&self, who: &PeerName) -> Result<RemoteSession, String> {
         let from = self.home_of(who);
         let probe = self.probe(&from)?;
-        let login = LoginOrder { opening: Some(self.opening(probe, who, &NATS)?), user: None };
+        let login = LoginOrder { opening: Some(self.opening(probe, who, &NATS)?), user: None, inbox: None };
         let address = self.inside_address(&from, &NATS)?;
         let (seen, session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
         session.ok_or_else(|| seen.to_string())

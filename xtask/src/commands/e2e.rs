@@ -11,13 +11,17 @@ use bulkhead_runtime::event::Events;
 use bulkhead_runtime::{build, console};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::E2eArguments;
+use crate::cli::{E2eArguments, EvidenceArguments, MatrixArguments};
+use crate::commands::against;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
 use crate::request::{Request, both};
 use crate::{say, signals, tools};
 
 pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
+    if let Some(file) = &arguments.judged.against {
+        return against::run(&as_matrix(arguments), file).await;
+    }
     let cancel = signals::cancelled_by_signal().or_not_started()?;
     let events = console::on_stderr();
     let request = Request::of("e2e", &arguments.judged)?;
@@ -42,6 +46,18 @@ pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     let down = request.take_down(environment, passed, &events).await;
     let verdict = judged.and_then(|report| conclude(arguments, &report));
     both(verdict, down).map(ExitCode::from)
+}
+
+/// The scenarios are about environments of this project's; of somebody else's platform the access matrix is filled.
+fn as_matrix(arguments: &E2eArguments) -> MatrixArguments {
+    MatrixArguments {
+        judged: arguments.judged.clone(),
+        filter: arguments.filter.clone(),
+        cells: false,
+        predict: false,
+        json: arguments.json,
+        evidence: EvidenceArguments::default(),
+    }
 }
 
 async fn options(arguments: &E2eArguments, command: String, events: &Events) -> Result<Options, Failure> {

@@ -7,6 +7,7 @@ use bulkhead_matrix::{Options, Progress, Run, StandIns};
 use bulkhead_plan::Topology;
 use bulkhead_plan::access::{Conclusion, Model};
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
+use bulkhead_plan::foreign::JudgedPlatform;
 use bulkhead_plan::matrix::{Column, Entry, Field, Picture, Plan};
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
@@ -14,6 +15,7 @@ use bulkhead_runtime::{build, console};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{BackendChoice, MatrixArguments};
+use crate::commands::against;
 use crate::evidence::{self, Evidence, Outside};
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
@@ -26,6 +28,9 @@ const SHOWN_CELLS: usize = 20;
 const FIELD_WIDTH: usize = 11;
 
 pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
+    if let Some(file) = &arguments.judged.against {
+        return against::run(arguments, file).await;
+    }
     let request = Request::of("matrix", &arguments.judged)?;
     if arguments.predict {
         return predict(arguments, &request);
@@ -45,7 +50,7 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     let environment = request.start(&events, &cancel).await?;
     let record = environment.record().clone();
     let judged = judge(arguments, record.clone(), &events, &cancel).await;
-    let passed = judged.as_ref().is_ok_and(|run| run.table.exit_code() == exit::OK);
+    let passed = judged.as_ref().is_ok_and(|run| run.exit_code() == exit::OK);
     // While the platform is there: what its services wrote goes with it.
     let verdict = match judged {
         Ok(run) => conclude(arguments, &run, &record, asked).await,
@@ -55,7 +60,7 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     both(verdict, down).map(ExitCode::from)
 }
 
-fn interrupted() -> anyhow::Error {
+pub(crate) fn interrupted() -> anyhow::Error {
     anyhow::anyhow!("interrupted before the table was full")
 }
 
@@ -66,15 +71,18 @@ fn predict(arguments: &MatrixArguments, request: &Request<'_>) -> Outcome {
         BackendChoice::Auto | BackendChoice::Docker => BackendKind::Docker,
     };
     let topology = Topology::new(&request.spec).or_usage()?;
-    let plan = planned(arguments, &Model::of_topology(&topology, backend))?;
-    for planned in plan.cells() {
-        say::line(format_args!("{}: {}", planned.cell.id(), planned.expected));
-    }
+    show_plan(&narrowed(arguments, Plan::of(&Model::of_topology(&topology, backend)))?);
     Ok(ExitCode::SUCCESS)
 }
 
-fn planned(arguments: &MatrixArguments, model: &Model) -> Result<Plan, Failure> {
-    let plan = Plan::of(model);
+pub(crate) fn show_plan(plan: &Plan) {
+    for planned in plan.cells() {
+        say::line(format_args!("{}: {}", planned.cell.id(), planned.expected));
+    }
+}
+
+/// The part of a plan that was asked for.
+pub(crate) fn narrowed(arguments: &MatrixArguments, plan: Plan) -> Result<Plan, Failure> {
     let Some(text) = &arguments.filter else { return Ok(plan) };
     let plan = plan.only(|cell| cell.id().contains(text.as_str()));
     if plan.cells().is_empty() {
@@ -92,7 +100,17 @@ async fn judge(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Run, Failure> {
-    let plan = planned(arguments, &Model::of_record(&record))?;
+    let plan = narrowed(arguments, Plan::of(&Model::of_record(&record)))?;
+    attempt(record, &plan, events, cancel).await
+}
+
+/// Attempts what is planned on a platform, whoever started it.
+pub(crate) async fn attempt(
+    platform: impl Into<JudgedPlatform>,
+    plan: &Plan,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Run, Failure> {
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
     let options = Options {
         probe: programs.probe,
@@ -100,7 +118,7 @@ async fn judge(
         tell: progress(plan.cells().len()),
     };
     tokio::select! {
-        run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
+        run = bulkhead_matrix::run(platform, plan, options) => run.or_not_judged(),
         () = cancel.cancelled() => Err(interrupted()).or_not_judged(),
     }
 }
@@ -129,7 +147,7 @@ async fn conclude(
         show(arguments, run, Paint::for_stdout());
     }
     if !arguments.json && evidence.is_none() {
-        return Ok(run.table.exit_code());
+        return Ok(run.exit_code());
     }
     let report = evidence::report(run, record, arguments.filter.as_deref(), outside).await;
     if arguments.json {
@@ -141,7 +159,7 @@ async fn conclude(
     }
 }
 
-fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
+pub(crate) fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
     let table = &run.table;
     show_picture(&Picture::of(table), paint);
     let red: Vec<&Entry> = table.red().collect();
@@ -156,7 +174,7 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
             ));
         }
     }
-    for flaw in table.flaws() {
+    for flaw in table.flaws().iter().chain(&run.findings) {
         say::line(format_args!("{} {flaw}", paint.warning(&format!("{:>12}", "Not judged"))));
     }
     for unasked in table.unasked() {
@@ -165,6 +183,12 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
             paint.dim(&format!("{:>12}", "Not covered")),
             unasked.cells,
             unasked.reason
+        ));
+    }
+    for service in &run.without_records {
+        say::line(format_args!(
+            "{} {service} has no records here: what it refuses is taken at its word alone",
+            paint.warning(&format!("{:>12}", "Its own word"))
         ));
     }
     let count = |conclusion| table.count(None, conclusion);
@@ -178,7 +202,7 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
         run.took.as_secs_f64()
     );
     let word = format!("{:>12}", "Summary");
-    let word = if table.exit_code() == exit::OK { paint.good(&word) } else { paint.bad(&word) };
+    let word = if run.exit_code() == exit::OK { paint.good(&word) } else { paint.bad(&word) };
     say::line(format_args!("{word} {summary}"));
 }
 

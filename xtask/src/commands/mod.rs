@@ -1,8 +1,10 @@
 //! One file for each command. What is heavy is in a library with tests of its own.
 
+pub(crate) mod against;
 pub(crate) mod bench;
 pub(crate) mod certs;
 pub(crate) mod compose;
+pub(crate) mod describe;
 pub(crate) mod dev;
 pub(crate) mod disturb;
 pub(crate) mod doctor;

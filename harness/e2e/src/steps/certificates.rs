@@ -1,7 +1,5 @@
 //! Who shows which certificate to whom.
 
-use std::time::Duration;
-
 use bulkhead_plan::access::{DenialReason, Expectation, Operation};
 use bulkhead_runtime::probe::impostor::{Disguise, Impostor};
 use bulkhead_runtime::probe::nats::{Login, Session, login};
@@ -123,7 +121,7 @@ async fn connects_to_the_broker_again(scene: &mut Scene, who: Peer) -> Step {
     let (credential, other) = (platform.credential(&who)?, other_agent(&platform, &who)?);
     scene.show(credential.as_ref());
     let hello = Hello { sessions: Some(Sessions::default()), ..Hello::nats(credential.as_ref()) };
-    let how = Login { tls: Some(hello), user: None, deadline: Duration::from_secs(3) };
+    let how = Login { tls: Some(hello), ..Login::in_the_clear() };
     let address = platform.target(&Peer::Broker)?.address;
     let first = login(&address, &how).await;
     scene.note(&first);

@@ -107,8 +107,8 @@ impl Report {
         let cells: Vec<CellReport> =
             table.entries().iter().map(|entry| CellReport::of(entry, &hidden)).collect();
         let not_covered = table.unasked().iter();
-        let not_covered =
-            not_covered.map(|unasked| NotCovered { reason: unasked.reason.to_owned(), cells: unasked.cells });
+        let not_covered = not_covered
+            .map(|unasked| NotCovered { reason: unasked.reason.clone().into_owned(), cells: unasked.cells });
         let mut report = Self {
             schema_version: SCHEMA_VERSION,
             verdict: Verdict::nothing(),

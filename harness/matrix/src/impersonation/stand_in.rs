@@ -46,7 +46,7 @@ impl StandIn {
     ) -> Result<Self, String> {
         let (program, config) = match dialler {
             PeerName::Tenant(_) => (&programs.agent, agent(site, dialler, addresses)?),
-            PeerName::Platform(_) => (&programs.poller, poller(site, addresses)),
+            PeerName::Platform(_) => (&programs.poller, poller(site, addresses)?),
         };
         let mut config = config;
         config.extend(program.settings.clone());
@@ -78,8 +78,8 @@ impl StandIn {
 }
 
 /// A poller that finds agents at these addresses.
-fn poller(site: &Site, addresses: &BTreeMap<PeerName, String>) -> Map<String, Value> {
-    let record = &site.record;
+fn poller(site: &Site, addresses: &BTreeMap<PeerName, String>) -> Result<Map<String, Value>, String> {
+    let record = site.record()?;
     let tenants = record.tenants.iter().filter_map(|tenant| {
         let agents: Vec<Value> = addresses
             .iter()
@@ -90,7 +90,7 @@ fn poller(site: &Site, addresses: &BTreeMap<PeerName, String>) -> Map<String, Va
         (!agents.is_empty()).then_some(known)
     });
     let credential = &record.platform.poller_credential;
-    object(json!({
+    Ok(object(json!({
         "identity": { "certificate": credential.certificate, "key": credential.key },
         "trust": { "root": record.root, "platform": [record.platform_authority] },
         "listen": "127.0.0.1:0",
@@ -99,7 +99,7 @@ fn poller(site: &Site, addresses: &BTreeMap<PeerName, String>) -> Map<String, Va
         "interval_ms": INTERVAL_MS,
         "tenants": tenants.collect::<Vec<_>>(),
         "log": { "format": "json", "level": "info" },
-    }))
+    })))
 }
 
 /// An agent that finds the poller and the broker at these addresses.
@@ -108,7 +108,7 @@ fn agent(
     name: &PeerName,
     addresses: &BTreeMap<PeerName, String>,
 ) -> Result<Map<String, Value>, String> {
-    let record = &site.record;
+    let record = site.record()?;
     let unknown = || format!("{name} is no agent of this environment");
     let tenant =
         record.tenants.iter().find(|tenant| name.tenant() == Some(&tenant.slug)).ok_or_else(unknown)?;
@@ -156,7 +156,7 @@ fn run(site: &Site, program: &Path, config: &Value) -> Result<StandIn, String> {
     command.arg("--config").arg(&file);
     command.stdin(Stdio::null()).stdout(Stdio::from(log)).stderr(Stdio::from(errors));
     // It has a real credential: a run that is killed must not leave it to itself.
-    beside::belongs_to(&site.record.name, &site.record.state_dir, "a stand-in", &mut command);
+    beside::belongs_to(&site.platform.name, &site.platform.state_dir, "a stand-in", &mut command);
     let process = tokio::process::Command::from(command).kill_on_drop(true).spawn();
     let process = process.map_err(|error| failed("start the program", error))?;
     Ok(StandIn { book, process: Mutex::new(process), owes_a_record: AtomicBool::new(false), _folder: folder })

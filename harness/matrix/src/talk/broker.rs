@@ -52,18 +52,20 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
 async fn connect_as(stage: &Stage<'_>, desk: &Desk, user: &PeerName) -> Result<Judged, String> {
     let probe = stage.site.probe(&desk.from)?;
     let opening = stage.site.opening(probe, &desk.who, &NATS)?;
-    let login = LoginOrder { opening: Some(opening), user: Some(user.to_string()) };
+    let conventions = stage.site.conventions();
+    let user_name = Some(conventions.certificate_name(user));
+    let login = LoginOrder { user: user_name, ..stage.site.login(opening, &desk.who) };
     let address = stage.site.address(&desk.from, &NATS)?;
     let (seen, session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
     let session = session.ok_or_else(|| format!("the broker is expected to pass over the name: {seen}"))?;
     let nonce = Nonce::fresh();
     let Some(tenant) = user.tenant() else {
-        let subject = "*.agents.>";
-        let heard = session.subscribe(subject, None).await;
+        let subject = conventions.listen_to_all();
+        let heard = session.subscribe(&subject, None).await;
         let evidence = vec![seen.to_string(), heard.to_string()];
-        return Ok(Judged::new(judge_operation(&heard.sight, subject), evidence));
+        return Ok(Judged::new(judge_operation(&heard.sight, &subject), evidence));
     };
-    let subject = format!("{tenant}.agents.results.mx-{nonce}");
+    let subject = conventions.results(tenant, &format!("mx-{nonce}"));
     let sent = session.publish(&subject, None, Headers::default(), nonce.as_str()).await;
     let mut outcome = judge_operation(&sent.sight, &subject);
     let mut evidence = vec![seen.to_string(), sent.to_string()];
@@ -106,7 +108,7 @@ async fn ask(
                 Some(lock) => Some(lock.lock().await),
                 None => None,
             };
-            reserve_too_much(talker).await
+            reserve_too_much(stage, talker).await
         }
         BrokerOperation::PublishTooMuch => {
             // The broker ends the connection on which a message is too large.
@@ -146,12 +148,14 @@ async fn listen_to_system(session: &RemoteSession) -> Result<Judged, String> {
     Ok(Judged::new(outcome, vec![report.to_string(), format!("{} system events came", messages.len())]))
 }
 
-async fn reserve_too_much(talker: &Talker) -> Result<Judged, String> {
-    let name = format!("LARGE_{}", Nonce::fresh());
+async fn reserve_too_much(stage: &Stage<'_>, talker: &Talker) -> Result<Judged, String> {
+    let conventions = stage.site.conventions();
+    let large = format!("LARGE_{}", Nonce::fresh());
+    let name = talker.name.tenant().map_or(large.clone(), |tenant| conventions.stream(tenant, &large));
     let subject = format!("$JS.API.STREAM.CREATE.{name}");
     let origin = match talker.name.tenant() {
-        Some(tenant) => format!("{tenant}.large.{name}"),
-        None => format!("matrix.large.{name}"),
+        Some(tenant) => conventions.within(tenant, &format!("large.{large}")),
+        None => format!("matrix.large.{large}"),
     };
     let wish = json!({ "subjects": [origin], "storage": "file", "max_bytes": GIBIBYTE });
     let body = configuration(&name, &wish).to_string();
@@ -226,9 +230,9 @@ async fn somebody_else_connects(site: &Site, cell: &Cell) -> Result<String, Stri
         Who::Peer(name) => name.tenant().cloned(),
         _ => None,
     };
-    let other = site.model.agents().find(|agent| agent.tenant() != own.as_ref());
+    let other = site.model().agents().find(|agent| agent.tenant() != own.as_ref());
     let Some(other) = other else { return Ok("there is nobody else".to_owned()) };
-    let from = site.model.home_of(&other);
+    let from = site.model().home_of(&other);
     let (seen, session) = site.log_in(&Who::Peer(other), &from).await?;
     session.map(|_| seen.to_string()).ok_or_else(|| seen.to_string())
 }

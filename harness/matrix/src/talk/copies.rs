@@ -84,6 +84,19 @@ async fn one(visit: &Visit<'_>, cell: &Cell) -> Judged {
 }
 
 impl Visit<'_> {
+    /// A subject among the owner's results, for one attempt alone.
+    fn results(&self, word: &str, nonce: &Nonce) -> String {
+        self.stage.site.conventions().results(&self.owner.tenant, &format!("{word}-{nonce}"))
+    }
+
+    /// What a stream of the talker's is called.
+    fn own_stream(&self, stream: &str) -> String {
+        match self.talker.name.tenant() {
+            Some(tenant) => self.stage.site.conventions().stream(tenant, stream),
+            None => stream.to_owned(),
+        }
+    }
+
     /// Creates a stream of the talker's; its refusal is an outcome.
     async fn create(&self, name: &str, rest: &Value) -> Result<String, Judged> {
         let subject = format!("$JS.API.STREAM.CREATE.{name}");
@@ -127,8 +140,8 @@ fn held(count: u64) -> Outcome {
 
 /// A stream on a subject of the owner's, which then says something there and hears it itself.
 async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
-    let (name, nonce) = (format!("COPY_{}", Nonce::fresh()), Nonce::fresh());
-    let subject = format!("{}.agents.results.cap-{nonce}", visit.owner.tenant);
+    let (name, nonce) = (visit.own_stream(&format!("COPY_{}", Nonce::fresh())), Nonce::fresh());
+    let subject = visit.results("cap", &nonce);
     let created = match visit.create(&name, &json!({ "subjects": [subject] })).await {
         Ok(created) => created,
         Err(judged) => return Ok(judged),
@@ -143,7 +156,8 @@ async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
 
 /// A stream that mirrors or sources the owner's; in the same moment another copies one of the talker's own, and fills.
 async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged, String> {
-    let (name, control) = (format!("COPY_{}", Nonce::fresh()), format!("COPY_{}", Nonce::fresh()));
+    let fresh = || visit.own_stream(&format!("COPY_{}", Nonce::fresh()));
+    let (name, control) = (fresh(), fresh());
     let created = match visit.create(&name, &from(json!({ "name": visit.owner.origin() }))).await {
         Ok(created) => created,
         Err(judged) => return Ok(judged),
@@ -177,12 +191,12 @@ async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged
 
 /// A stream that republishes what it keeps on a subject of the owner's.
 async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
-    let (name, nonce) = (format!("COPY_{}", Nonce::fresh()), Nonce::fresh());
+    let (name, nonce) = (visit.own_stream(&format!("COPY_{}", Nonce::fresh())), Nonce::fresh());
     let origin = match visit.talker.name.tenant() {
-        Some(tenant) => format!("{tenant}.rep.{nonce}"),
+        Some(tenant) => visit.stage.site.conventions().within(tenant, &format!("rep.{nonce}")),
         None => format!("matrix.rep.{nonce}"),
     };
-    let target = format!("{}.agents.results.rep-{nonce}", visit.owner.tenant);
+    let target = visit.results("rep", &nonce);
     let rest = json!({ "subjects": [origin], "republish": { "src": origin, "dest": target } });
     let created = match visit.create(&name, &rest).await {
         Ok(created) => created,
@@ -200,7 +214,7 @@ async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
 
 /// A consumer that pushes the talker's own notes to a subject of the owner's.
 async fn deliver_into(visit: &Visit<'_>) -> Result<Judged, String> {
-    let target = format!("{}.agents.results.dlv-{}", visit.owner.tenant, Nonce::fresh());
+    let target = visit.results("dlv", &Nonce::fresh());
     let config = json!({ "deliver_subject": target, "ack_policy": "none", "deliver_policy": "all",
                          "mem_storage": true, "inactive_threshold": 1_000_000_000_u64 });
     let consumer = match own_consumer(visit, config).await? {
@@ -212,7 +226,7 @@ async fn deliver_into(visit: &Visit<'_>) -> Result<Judged, String> {
 
 /// A consumer of the talker's own notes, asked to send the next one to a subject of the owner's.
 async fn pull_into(visit: &Visit<'_>) -> Result<Judged, String> {
-    let target = format!("{}.agents.results.pull-{}", visit.owner.tenant, Nonce::fresh());
+    let target = visit.results("pull", &Nonce::fresh());
     let config = json!({ "ack_policy": "none", "deliver_policy": "all", "mem_storage": true,
                          "inactive_threshold": 1_000_000_000_u64 });
     let consumer = match own_consumer(visit, config).await? {

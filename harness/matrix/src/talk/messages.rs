@@ -1,7 +1,8 @@
 //! What somebody does with a tenant's messages. What counts is what is heard: by the tenant, or of it.
 
-use bulkhead_identity::{PeerName, Subject, TenantSlug};
+use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::{DenialReason, MessageOperation, Operation, Outcome};
+use bulkhead_plan::foreign::Conventions;
 use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::nats::Headers;
 use bulkhead_probe::{Nonce, Observation, Sight};
@@ -29,7 +30,8 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug,
     let mut found = Vec::new();
     for cell in cells {
         let Operation::Message { operation, .. } = &cell.operation else { continue };
-        let round = Round { desk, owner: &owner, talker: &talker, nonce: Nonce::fresh() };
+        let conventions = stage.site.conventions();
+        let round = Round { conventions, desk, owner: &owner, talker: &talker, nonce: Nonce::fresh() };
         let judged = round.attempt(*operation).await.unwrap_or_else(Judged::inconclusive);
         found.push((cell, judged));
     }
@@ -48,6 +50,7 @@ async fn both_work(stage: &Stage<'_>, owner: &Owner, talker: &Talker) -> Result<
 
 /// One attempt. Its nonce is in whatever is said in it.
 struct Round<'a> {
+    conventions: &'a Conventions,
     desk: &'a Desk,
     owner: &'a Owner,
     talker: &'a Talker,
@@ -60,11 +63,14 @@ impl Round<'_> {
         match operation {
             MessageOperation::Publish => self.publish(&self.results()).await,
             MessageOperation::PublishAsPoller => {
-                self.publish(&Subject::poller_health(tenant).to_string()).await
+                let subject = self.conventions.poller_health(tenant);
+                self.publish(&subject.ok_or("no subject is the poller's alone")?).await
             }
-            MessageOperation::PublishToInbox => self.publish(&format!("_INBOX.mx.{}", self.nonce)).await,
-            MessageOperation::Subscribe => self.listen(&format!("{tenant}.agents.>"), None).await,
-            MessageOperation::SubscribeAnyTenant => self.listen("*.agents.>", None).await,
+            MessageOperation::PublishToInbox => self.publish(&self.inbox_of_the_owner()).await,
+            MessageOperation::Subscribe => self.listen(&self.conventions.listen(tenant), None).await,
+            MessageOperation::SubscribeAnyTenant => {
+                self.listen(&self.conventions.listen_to_all(), None).await
+            }
             MessageOperation::SubscribeEverything => self.listen(">", None).await,
             MessageOperation::ListenAtHome => match self.talker.name.tenant() {
                 Some(own) => self.listen(&format!("{own}.>"), None).await,
@@ -72,9 +78,9 @@ impl Round<'_> {
             },
             MessageOperation::JoinQueue => {
                 let group = format!("workers-{}", self.nonce);
-                self.listen(&format!("{tenant}.agents.>"), Some(&group)).await
+                self.listen(&self.conventions.listen(tenant), Some(&group)).await
             }
-            MessageOperation::RequestJob => Ok(self.request_job().await),
+            MessageOperation::RequestJob => self.request_job().await,
             MessageOperation::ListenToInboxes => self.listen_to_inboxes().await,
             MessageOperation::AnswerInto => self.answer_into().await,
             MessageOperation::ReceiptInto => self.receipt_into().await,
@@ -85,7 +91,16 @@ impl Round<'_> {
 
     /// A subject of the owner's results that is this round's alone.
     fn results(&self) -> String {
-        format!("{}.agents.results.mx-{}", self.owner.tenant, self.nonce)
+        self.results_of(&self.owner.tenant, "mx")
+    }
+
+    fn results_of(&self, tenant: &TenantSlug, word: &str) -> String {
+        self.conventions.results(tenant, &format!("{word}-{}", self.nonce))
+    }
+
+    /// Where the owner awaits an answer in this round.
+    fn inbox_of_the_owner(&self) -> String {
+        format!("{}.mx.{}", self.conventions.inbox(&self.owner.agent), self.nonce)
     }
 
     /// Whether the owner has heard anything of this round, after something that the broker took.
@@ -95,7 +110,8 @@ impl Round<'_> {
             Outcome::Allowed => self.heard(self.nonce.as_str(), &mut evidence).await?,
             refused => refused,
         };
-        let is_kept = subject.starts_with(&format!("{}.", self.owner.tenant));
+        let is_kept = subject.starts_with(&self.conventions.within(&self.owner.tenant, ""))
+            && self.conventions.kept_results(&self.owner.tenant).is_some();
         if is_kept && outcome == Outcome::Denied(DenialReason::OtherAccount) {
             outcome = self.kept(subject, &mut evidence).await?;
         }
@@ -104,9 +120,9 @@ impl Round<'_> {
 
     /// Allowed when the platform keeps it among the owner's results: to the platform the subject is who speaks.
     async fn kept(&self, subject: &str, evidence: &mut Vec<String>) -> Result<Outcome, String> {
-        let archive = super::platform::Archive::of(&self.desk.platform);
+        let archive = super::platform::Archive::of(self.conventions, self.desk.platform()?);
         // What the owner says afterwards is kept; so what was to be kept before is there by then.
-        let marker = format!("{}.agents.results.marker-{}", self.owner.tenant, self.nonce);
+        let marker = self.results_of(&self.owner.tenant, "marker");
         self.owner.says(&marker, &format!("marker {}", self.nonce)).await?;
         archive.wait_for(&self.owner.tenant, &marker).await?;
         let kept = archive.find(&self.owner.tenant, subject).await?.is_some();
@@ -169,22 +185,26 @@ impl Round<'_> {
         job.to_string()
     }
 
-    async fn request_job(&self) -> Judged {
-        let subject = self.owner.job_subject();
+    async fn request_job(&self) -> Result<Judged, String> {
+        let subject = self.owner.job_subject().ok_or("agents take no jobs over the broker")?;
         let asked = self.talker.session.request(&subject, Headers::default(), &self.job()).await;
         let (report, answer) = asked.split();
         let mut evidence = vec![report.to_string()];
         evidence.extend(answer.map(|answer| format!("answered: {:.200}", answer.text())));
-        Judged::new(judge_operation(&report.sight, &subject), evidence)
+        Ok(Judged::new(judge_operation(&report.sight, &subject), evidence))
     }
 
-    /// The owner gives its own agent a job, and hears the answer in its inbox.
+    /// The owner gives its own agent a job, and hears the answer in its inbox; where agents take none, it answers itself.
     async fn listen_to_inboxes(&self) -> Result<Judged, String> {
-        let (report, interest) = self.talker.session.subscribe("_INBOX.>", None).await.split();
+        let everybody = format!("{}.>", self.conventions.inbox(&self.owner.agent));
+        let (report, interest) = self.talker.session.subscribe(&everybody, None).await.split();
         let Some(interest) = interest else {
-            return Ok(Judged::new(judge_operation(&report.sight, "_INBOX.>"), vec![report.to_string()]));
+            return Ok(Judged::new(judge_operation(&report.sight, &everybody), vec![report.to_string()]));
         };
-        let subject = self.owner.job_subject();
+        let Some(subject) = self.owner.job_subject() else {
+            self.owner.says(&self.inbox_of_the_owner(), self.nonce.as_str()).await?;
+            return self.overheard(&report, interest).await;
+        };
         let asked = self.owner.session.request(&subject, Headers::default(), &self.job()).await;
         match &asked.sight {
             Sight::Answered(answer) if answer.text().contains(self.nonce.as_str()) => {}
@@ -226,10 +246,10 @@ impl Round<'_> {
     /// stream would go there *inside the platform's account*, whose streams keep every tenant's results.
     async fn receipt_into(&self) -> Result<Judged, String> {
         let own = match &self.talker.name {
-            PeerName::Tenant(name) => format!("{}.agents.results.mx-{}", name.tenant, self.nonce),
+            PeerName::Tenant(name) => self.results_of(&name.tenant, "mx"),
             PeerName::Platform(_) => self.results(),
         };
-        let receipt = format!("{}.agents.results.receipt-{}", self.owner.tenant, self.nonce);
+        let receipt = self.results_of(&self.owner.tenant, "receipt");
         let sent =
             self.talker.session.publish(&own, Some(&receipt), Headers::default(), self.nonce.as_str()).await;
         let mut evidence = vec![sent.to_string()];
@@ -240,11 +260,12 @@ impl Round<'_> {
         let PeerName::Tenant(name) = &self.talker.name else {
             return Err("only tenants have results that the platform keeps".to_owned());
         };
-        let archive = super::platform::Archive::of(&self.desk.platform);
+        let platform = self.desk.platform()?;
+        let archive = super::platform::Archive::of(self.conventions, platform);
         archive.wait_for(&name.tenant, &own).await?;
         // What is said afterwards on the way that a receipt would take is kept; so a receipt would be there by then.
-        let marker = format!("{}.agents.results.marker-{}", self.owner.tenant, self.nonce);
-        let marked = self.desk.platform.publish(&marker, None, Headers::default(), self.nonce.as_str()).await;
+        let marker = self.results_of(&self.owner.tenant, "marker");
+        let marked = platform.publish(&marker, None, Headers::default(), self.nonce.as_str()).await;
         evidence.push(marked.to_string());
         archive.wait_for(&self.owner.tenant, &marker).await?;
         let kept = archive.find(&self.owner.tenant, &receipt).await?;
@@ -261,13 +282,14 @@ impl Round<'_> {
 
     /// The platform's service is asked, sees by whom, and answers to where the broker says.
     async fn ask(&self, reply: &str, headers: Headers) -> Result<Asked, String> {
-        let subject = format!("svc.{}", self.desk.service);
+        let (platform, offered) = (self.desk.platform()?, self.desk.offered()?);
+        let subject = offered.asked.clone();
         let sent = self.talker.session.publish(&subject, Some(reply), headers, self.nonce.as_str()).await;
         match judge_operation(&sent.sight, &subject) {
             Outcome::Allowed => {}
             refused => return Ok(Asked::Refused(Judged::new(refused, vec![sent.to_string()]))),
         }
-        let heard = self.desk.platform.wait_for(self.desk.offered, self.nonce.as_str()).await;
+        let heard = platform.wait_for(offered.interest, self.nonce.as_str()).await;
         let Sight::Answered(request) = &heard.sight else {
             return Err(format!("the platform's service was not asked: {heard}; {sent}"));
         };
@@ -277,8 +299,7 @@ impl Round<'_> {
             .and_then(|info| serde_json::from_str(info).ok())
             .unwrap_or(Value::Null);
         if let Some(reply) = &request.reply {
-            let answered =
-                self.desk.platform.publish(reply, None, Headers::default(), self.nonce.as_str()).await;
+            let answered = platform.publish(reply, None, Headers::default(), self.nonce.as_str()).await;
             if !matches!(answered.sight, Sight::Answered(())) {
                 return Err(format!("the platform's service could not answer: {answered}"));
             }
@@ -299,9 +320,10 @@ impl Round<'_> {
     }
 
     async fn ask_in_its_name(&self) -> Result<Judged, String> {
-        let account = format!("T_{}", self.owner.tenant);
-        let forged = json!({ "acc": account, "user": self.owner.agent.to_string() }).to_string();
-        let inbox = format!("_INBOX.mx.{}", self.nonce);
+        let account = self.conventions.account(&self.owner.tenant).ok_or("accounts have no known names")?;
+        let user = self.conventions.certificate_name(&self.owner.agent);
+        let forged = json!({ "acc": account, "user": user }).to_string();
+        let inbox = format!("{}.mx.{}", self.conventions.inbox(&self.talker.name), self.nonce);
         match self.ask(&inbox, Headers::one(REQUEST_INFO, &forged)).await? {
             Asked::Refused(judged) => Ok(judged),
             Asked::By { account: found, evidence } => {

@@ -54,12 +54,12 @@ pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
     }
     // Tells this run's streams from all others'.
     let run = Nonce::fresh();
-    let owners = site.model.tenants().map(async |tenant| {
+    let owners = site.model().tenants().map(async |tenant| {
         let owner = Owner::on_stage(site, tenant, &run).await;
         (tenant.clone(), owner.map(Arc::new))
     });
     let owners: BTreeMap<_, _> = join_all(owners).await.into_iter().collect();
-    let copying = site.model.tenants().map(|tenant| (tenant.clone(), Mutex::default())).collect();
+    let copying = site.model().tenants().map(|tenant| (tenant.clone(), Mutex::default())).collect();
     let stage = Stage { site, owners, copying, namesakes: Mutex::default() };
     let mut talks: BTreeMap<(Who, Vantage), Vec<&Cell>> = BTreeMap::new();
     for cell in cells {

@@ -1,7 +1,8 @@
 //! Whoever is acted upon: a tenant that listens to its own, and keeps a stream and two buckets.
 
-use bulkhead_identity::{PeerName, Subject, TenantSlug};
+use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::Who;
+use bulkhead_plan::foreign::{AccountKind, Conventions};
 use bulkhead_probe::nats::{Headers, Interest};
 use bulkhead_probe::post::RemoteSession;
 use bulkhead_probe::{Nonce, Observation, Refusal, Sight};
@@ -27,6 +28,7 @@ pub(crate) struct Owner {
     /// What it has heard since it is on stage: subjects and payloads.
     heard: Mutex<Vec<String>>,
     run: Nonce,
+    conventions: Conventions,
     /// Held by whoever does something to what it keeps.
     pub(crate) kept: Mutex<()>,
 }
@@ -35,11 +37,12 @@ impl Owner {
     /// Has the tenant's first agent listen and keep its things.
     pub(super) async fn on_stage(site: &Site, tenant: &TenantSlug, run: &Nonce) -> Result<Self, String> {
         let agent = site.first_agent(tenant).ok_or_else(|| format!("{tenant} has no agent"))?;
-        let from = site.model.home_of(&agent);
+        let from = site.model().home_of(&agent);
         let (seen, session) = site.log_in(&Who::Peer(agent.clone()), &from).await?;
         let session = session.ok_or_else(|| format!("{agent} cannot log in: {seen}"))?;
-        let own = listen(&session, &format!("{tenant}.>")).await?;
-        let inboxes = listen(&session, "_INBOX.>").await?;
+        let conventions = site.conventions().clone();
+        let own = listen(&session, &conventions.within(tenant, ">")).await?;
+        let inboxes = listen(&session, &format!("{}.>", conventions.inbox(&agent))).await?;
         let owner = Self {
             tenant: tenant.clone(),
             agent,
@@ -48,11 +51,24 @@ impl Owner {
             inboxes,
             heard: Mutex::default(),
             run: run.clone(),
+            conventions,
             kept: Mutex::default(),
         };
-        owner.keep_for_good().await?;
-        owner.keep().await?;
+        if owner.keeps() {
+            owner.keep_for_good().await?;
+            owner.keep().await?;
+        }
         Ok(owner)
+    }
+
+    /// Whether tenants of this platform keep anything.
+    fn keeps(&self) -> bool {
+        self.conventions.accounts().jetstream
+    }
+
+    /// Whether each tenant may have a stream of the same name.
+    fn has_namesake(&self) -> bool {
+        self.conventions.accounts().kind == AccountKind::PerTenant
     }
 
     /// What is never made anew, since others look at it at any time.
@@ -61,7 +77,10 @@ impl Owner {
         for _ in 0..NOTES {
             self.store(&self.origin_subject()).await?;
         }
-        self.keep_namesake().await
+        if self.has_namesake() {
+            self.keep_namesake().await?;
+        }
+        Ok(())
     }
 
     async fn create(&self, name: &str, rest: &Value) -> Result<(), String> {
@@ -71,12 +90,12 @@ impl Owner {
 
     /// The stream with its notes.
     pub(super) fn notes(&self) -> String {
-        format!("MX_{}_{}", self.run, self.tenant)
+        self.conventions.stream(&self.tenant, &format!("MX_{}_{}", self.run, self.tenant))
     }
 
     /// Where notes are published.
     pub(super) fn note_subject(&self) -> String {
-        format!("{}.notes.mx-{}", self.tenant, self.run)
+        self.conventions.within(&self.tenant, &format!("notes.mx-{}", self.run))
     }
 
     /// The stream behind its bucket of values.
@@ -110,20 +129,20 @@ impl Owner {
 
     /// A stream that every tenant has under this very name.
     pub(super) fn namesake(&self) -> String {
-        format!("SAME_{}", self.run)
+        self.conventions.stream(&self.tenant, &format!("SAME_{}", self.run))
     }
 
     /// A stream that nobody does anything to but copy it.
     pub(super) fn origin(&self) -> String {
-        format!("ORG_{}_{}", self.run, self.tenant)
+        self.conventions.stream(&self.tenant, &format!("ORG_{}_{}", self.run, self.tenant))
     }
 
     fn origin_subject(&self) -> String {
-        format!("{}.origin.mx-{}", self.tenant, self.run)
+        self.conventions.within(&self.tenant, &format!("origin.mx-{}", self.run))
     }
 
     fn namesake_subject(&self) -> String {
-        format!("{}.same.mx-{}", self.tenant, self.run)
+        self.conventions.within(&self.tenant, &format!("same.mx-{}", self.run))
     }
 
     /// What every note of its says.
@@ -131,11 +150,11 @@ impl Owner {
         format!("kept by {} in {}", self.tenant, self.run)
     }
 
-    /// Where its first agent takes jobs.
-    pub(super) fn job_subject(&self) -> String {
+    /// Where its first agent takes jobs, on a platform whose agents do.
+    pub(super) fn job_subject(&self) -> Option<String> {
         match &self.agent {
-            PeerName::Tenant(name) => Subject::jobs(&self.tenant, &name.agent_id()).to_string(),
-            PeerName::Platform(_) => String::new(),
+            PeerName::Tenant(name) => self.conventions.jobs(&self.tenant, &name.agent_id()),
+            PeerName::Platform(_) => None,
         }
     }
 
@@ -244,7 +263,7 @@ impl Owner {
     /// It cannot hear: then its silence says nothing.
     pub(super) async fn has_heard(&self, text: &str) -> Result<bool, String> {
         let canary = Nonce::fresh();
-        let subject = format!("{}.canary.{canary}", self.tenant);
+        let subject = self.conventions.within(&self.tenant, &format!("canary.{canary}"));
         let sent = self.session.publish(&subject, None, Headers::default(), canary.as_str()).await;
         must(&sent, || format!("{} cannot talk to itself", self.tenant))?;
         let mut heard = self.heard.lock().await;
@@ -273,6 +292,9 @@ impl Owner {
 
     /// Takes away what it kept.
     pub(super) async fn leave(&self) {
+        if !self.keeps() {
+            return;
+        }
         for stream in [self.notes(), self.values(), self.objects(), self.namesake(), self.origin()] {
             // A run that is cut short leaves them; they are small, and the next environment has none.
             let _ = self.api(&format!("$JS.API.STREAM.DELETE.{stream}"), &Value::Null).await;

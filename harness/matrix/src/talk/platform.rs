@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::{DenialReason, Operation, Outcome, Who};
+use bulkhead_plan::foreign::Conventions;
 use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::grpc::Call;
 use bulkhead_probe::nats::Headers;
@@ -43,7 +44,9 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
             Operation::FileReport { tenant } => {
                 file_report(stage, desk, tenant).await.map(|judged| (judged, None))
             }
-            Operation::FilePolled { tenant } => file_polled(desk, tenant).await.map(|judged| (judged, None)),
+            Operation::FilePolled { tenant } => {
+                file_polled(stage, desk, tenant).await.map(|judged| (judged, None))
+            }
             _ => Err("it is nothing that the platform is asked".to_owned()),
         };
         found.push((cell, attempted.unwrap_or_else(|why| (Judged::inconclusive(why), None))));
@@ -61,9 +64,11 @@ async fn read_results(
     talker: &Talker,
     tenant: &TenantSlug,
 ) -> Result<(Judged, Option<String>), String> {
-    let subject = format!("admin.results.{tenant}");
+    let subject = stage.site.conventions().administrator_results(tenant);
+    let subject = subject.ok_or("there is nothing that administrators ask")?;
     let trace = TraceId::fresh();
-    let page = stage.site.page(&POLLER)?;
+    // A platform whose poller does not listen keeps its records where nobody here looks.
+    let page = stage.site.page(&POLLER).unwrap_or_default();
     let since = stage.site.book.end(&page);
     let headers = Headers::one("traceparent", &trace.traceparent());
     let asked = talker.session.request(&subject, headers, &json!({ "count": 1 }).to_string()).await;
@@ -83,10 +88,10 @@ async fn read_results(
         }
         sight => judge_operation(sight, &subject),
     };
-    if outcome != Outcome::Allowed {
+    if outcome != Outcome::Allowed || !stage.site.book.follows(&page) {
         return Ok((Judged::new(outcome, evidence), None));
     }
-    let name = talker.name.to_string();
+    let name = stage.site.conventions().certificate_name(&talker.name);
     let is_it = |line: &Line| {
         line.audit.as_ref().is_some_and(|audit| {
             audit.event == Event::Accepted
@@ -114,7 +119,7 @@ async fn file_report(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
     let (nonce, claiming, marker) = (Nonce::fresh(), Nonce::fresh(), Nonce::fresh());
     let reported = report(stage, &desk.who, &nonce, &json!({})).await?;
     let mut evidence = vec![reported.to_string()];
-    let archive = Archive::of(&desk.administrator);
+    let archive = Archive::of(stage.site.conventions(), desk.administrator()?);
     if own {
         let kept = archive.among_results(tenant, nonce.as_str()).await?;
         evidence.push(format!("kept among {tenant}'s results: {}", kept.is_some()));
@@ -141,7 +146,7 @@ async fn file_report(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
 
 async fn report(stage: &Stage<'_>, who: &Who, nonce: &Nonce, claim: &Value) -> Result<Seen, String> {
     let from = match who {
-        Who::Peer(name) => stage.site.model.home_of(name),
+        Who::Peer(name) => stage.site.model().home_of(name),
         _ => return Err("only somebody with a certificate reports".to_owned()),
     };
     let probe = stage.site.probe(&from)?;
@@ -156,7 +161,7 @@ async fn report(stage: &Stage<'_>, who: &Who, nonce: &Nonce, claim: &Value) -> R
     let order = Order::Call {
         address: stage.site.address(&from, &POLLER)?,
         opening: stage.site.opening(probe, who, &POLLER)?,
-        authority: POLLER.to_string(),
+        authority: stage.site.conventions().certificate_name(&POLLER),
         metadata: Vec::new(),
         call: Box::new(Call::ReportStatus(request)),
     };
@@ -164,11 +169,11 @@ async fn report(stage: &Stage<'_>, who: &Who, nonce: &Nonce, claim: &Value) -> R
 }
 
 /// What the poller asks of the talker's agent by itself, every second, is kept among one tenant's results.
-async fn file_polled(desk: &Desk, tenant: &TenantSlug) -> Result<Judged, String> {
+async fn file_polled(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Result<Judged, String> {
     let PeerName::Tenant(name) = &desk.name else {
         return Err("only agents are polled".to_owned());
     };
-    let archive = Archive::of(&desk.administrator);
+    let archive = Archive::of(stage.site.conventions(), desk.administrator()?);
     let polled = |message: &Value| {
         let data = &message["data"];
         // Whom the poller has asked, and whose words the answer is in: where agents' inner names collide, they differ.
@@ -206,17 +211,19 @@ async fn file_polled(desk: &Desk, tenant: &TenantSlug) -> Result<Judged, String>
 
 /// What the platform keeps of its tenants, as the poller or the administrator reads it.
 pub(super) struct Archive<'a> {
+    conventions: &'a Conventions,
     session: &'a RemoteSession,
 }
 
 impl<'a> Archive<'a> {
-    pub(super) fn of(session: &'a RemoteSession) -> Self {
-        Self { session }
+    pub(super) fn of(conventions: &'a Conventions, session: &'a RemoteSession) -> Self {
+        Self { conventions, session }
     }
 
     /// The last message on a subject among a tenant's results, as the poller reads it.
     pub(super) async fn find(&self, tenant: &TenantSlug, subject: &str) -> Result<Option<String>, String> {
-        let api = format!("$JS.API.STREAM.MSG.GET.RESULTS_{tenant}");
+        let stream = self.conventions.kept_results(tenant).ok_or("the platform keeps no results")?;
+        let api = format!("$JS.API.STREAM.MSG.GET.{stream}");
         let body = json!({ "last_by_subj": subject }).to_string();
         let asked = self.session.api(&api, Headers::default(), &body).await;
         match &asked.sight {
@@ -258,7 +265,8 @@ impl<'a> Archive<'a> {
 
     /// The last of a tenant's results, as the administrator reads them.
     async fn results(&self, tenant: &TenantSlug) -> Result<Vec<Value>, String> {
-        let subject = format!("admin.results.{tenant}");
+        let subject = self.conventions.administrator_results(tenant);
+        let subject = subject.ok_or("there is nothing that administrators ask")?;
         let body = json!({ "count": LAST }).to_string();
         let asked = self.session.request(&subject, Headers::default(), &body).await;
         let Sight::Answered(reply) = &asked.sight else {

@@ -87,8 +87,10 @@ impl Visit<'_> {
     /// A result with the header that replaces everything before it, between two that say whether it did: the platform keeps
     /// what it imports in the order in which it comes.
     async fn roll_up_record(&self) -> Result<Judged, String> {
-        let archive = Archive::of(&self.desk.platform);
-        let subject = |what: &str| format!("{}.agents.results.{what}-{}", self.owner.tenant, Nonce::fresh());
+        let conventions = self.stage.site.conventions();
+        let archive = Archive::of(conventions, self.desk.platform()?);
+        let subject =
+            |what: &str| conventions.results(&self.owner.tenant, &format!("{what}-{}", Nonce::fresh()));
         let (earlier, rolled, later) = (subject("earlier"), subject("rolled"), subject("later"));
         self.owner.says(&earlier, Nonce::fresh().as_str()).await?;
         archive.wait_for(&self.owner.tenant, &earlier).await?;
@@ -111,7 +113,7 @@ impl Visit<'_> {
 
     /// A request or a message, and afterwards a look at what the owner keeps, whatever the answer was.
     async fn ask(&self, operation: StorageOperation) -> Result<Judged, String> {
-        let (subject, headers, body) = request(operation, self.owner);
+        let (subject, headers, body) = request(operation, self)?;
         let asked = self.talker.session.api(&subject, headers, &body).await;
         let mut evidence = vec![asked.to_string()];
         if let Sight::Answered(answer) = &asked.sight {
@@ -152,7 +154,7 @@ impl Visit<'_> {
         let outcome = match &asked.sight {
             Sight::Answered(answer) => {
                 let whose = answer["message"]["subject"].as_str().unwrap_or_default().to_owned();
-                let found = whose.starts_with(&format!("{}.", self.owner.tenant));
+                let found = whose.starts_with(&self.stage.site.conventions().within(&self.owner.tenant, ""));
                 evidence.push(format!("it read a message of {whose}"));
                 if found { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) }
             }
@@ -192,15 +194,18 @@ impl Visit<'_> {
 }
 
 /// What is asked, or published, and with which headers.
-fn request(operation: StorageOperation, owner: &Owner) -> (String, Headers, String) {
+fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<(String, Headers, String), String> {
     use StorageOperation as Do;
+    let (owner, conventions) = (visit.owner, visit.stage.site.conventions());
+    let kept =
+        || conventions.kept_results(&owner.tenant).ok_or_else(|| "the platform keeps no results".to_owned());
     let none = Headers::default;
     let api = |verb: &str, stream: String, body: Value| {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         (format!("$JS.API.{verb}.{stream}"), none(), body)
     };
     let last = |subject: String| json!({ "last_by_subj": subject });
-    match operation {
+    Ok(match operation {
         Do::Describe => api("STREAM.INFO", owner.notes(), Value::Null),
         Do::ReadMessage => api("STREAM.MSG.GET", owner.notes(), last(owner.note_subject())),
         Do::ReadDirect => api("DIRECT.GET", owner.notes(), last(owner.note_subject())),
@@ -211,7 +216,7 @@ fn request(operation: StorageOperation, owner: &Owner) -> (String, Headers, Stri
             api("CONSUMER.CREATE", owner.notes(), body)
         }
         Do::BackUp => {
-            let deliver = format!("_INBOX.backup.{}", Nonce::fresh());
+            let deliver = format!("{}.backup.{}", conventions.inbox(&visit.talker.name), Nonce::fresh());
             let body = json!({ "deliver_subject": deliver, "no_consumers": true });
             api("STREAM.SNAPSHOT", owner.notes(), body)
         }
@@ -229,12 +234,15 @@ fn request(operation: StorageOperation, owner: &Owner) -> (String, Headers, Stri
         Do::Delete => api("STREAM.DELETE", owner.notes(), Value::Null),
         Do::DeleteBucket => api("STREAM.DELETE", owner.values(), Value::Null),
         Do::RollUp => (owner.note_subject(), Headers::one(ROLL_UP, "all"), "all there is".to_owned()),
-        Do::PurgeAccount => api("ACCOUNT.PURGE", format!("T_{}", owner.tenant), Value::Null),
+        Do::PurgeAccount => {
+            let account = conventions.account(&owner.tenant).ok_or("accounts have no known names")?;
+            api("ACCOUNT.PURGE", account, Value::Null)
+        }
         Do::ReadRecord => {
-            let everything = last(format!("{}.>", owner.tenant));
-            api("STREAM.MSG.GET", format!("RESULTS_{}", owner.tenant), everything)
+            let everything = last(conventions.within(&owner.tenant, ">"));
+            api("STREAM.MSG.GET", kept()?, everything)
         }
         // What else there is takes more than one request.
-        _ => api("STREAM.PURGE", format!("RESULTS_{}", owner.tenant), Value::Null),
-    }
+        _ => api("STREAM.PURGE", kept()?, Value::Null),
+    })
 }

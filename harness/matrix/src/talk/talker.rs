@@ -1,6 +1,6 @@
 //! Whoever acts: somebody whom the broker lets in, with the proof that it can do there what it may.
 
-use bulkhead_identity::{PeerName, PlatformName};
+use bulkhead_identity::PeerName;
 use bulkhead_plan::access::{Vantage, Who};
 use bulkhead_probe::nats::{Headers, Interest};
 use bulkhead_probe::post::RemoteSession;
@@ -17,12 +17,19 @@ pub(crate) struct Desk {
     pub(crate) name: PeerName,
     pub(crate) from: Vantage,
     /// The poller, which offers a service and reads what the platform keeps.
-    pub(crate) platform: RemoteSession,
+    platform: Option<RemoteSession>,
     /// The service that the platform offers at this desk.
-    pub(crate) offered: Interest,
-    pub(crate) service: String,
+    offered: Option<Offered>,
     /// The administrator, who reads what is kept.
-    pub(crate) administrator: RemoteSession,
+    administrator: Option<RemoteSession>,
+}
+
+/// A service of the platform's, for one desk alone.
+pub(crate) struct Offered {
+    /// Where tenants ask it.
+    pub(crate) asked: String,
+    /// What it hears.
+    pub(crate) interest: Interest,
 }
 
 /// One connection of a talker's.
@@ -38,19 +45,49 @@ impl Desk {
         let Who::Peer(name) = who else {
             return Err("the broker lets in real peers only".to_owned());
         };
-        let platform = connection(stage, &Who::Peer(POLLER)).await?;
-        let administrator = connection(stage, &Who::Peer(ADMIN)).await?;
-        let service = format!("mx-{}", Nonce::fresh());
-        let offered = listen(&platform, &format!("svc.*.{service}")).await?;
+        let conventions = stage.site.conventions();
+        // Where the platform has nobody who does this, what needs it is not covered.
+        let service = conventions.service(&format!("mx-{}", Nonce::fresh()));
+        let reads = service.is_some() || conventions.accounts().kept_results.is_some();
+        let platform = match reads && stage.site.platform.credentials.contains_key(&POLLER) {
+            true => Some(connection(stage, &Who::Peer(POLLER)).await?),
+            false => None,
+        };
+        let asks = conventions.subjects().administrator_results.is_some();
+        let administrator = match asks && stage.site.platform.credentials.contains_key(&ADMIN) {
+            true => Some(connection(stage, &Who::Peer(ADMIN)).await?),
+            false => None,
+        };
+        let offered = match (&platform, service) {
+            (Some(platform), Some((asked, offered))) => {
+                Some(Offered { asked, interest: listen(platform, &offered).await? })
+            }
+            _ => None,
+        };
         let (who, name, from) = (who.clone(), name.clone(), from.clone());
-        Ok(Self { who, name, from, platform, offered, service, administrator })
+        Ok(Self { who, name, from, platform, offered, administrator })
+    }
+
+    /// The platform's voice.
+    pub(super) fn platform(&self) -> Result<&RemoteSession, String> {
+        self.platform.as_ref().ok_or_else(|| "the platform has no voice at the broker here".to_owned())
+    }
+
+    /// The service that the platform offers at this desk.
+    pub(super) fn offered(&self) -> Result<&Offered, String> {
+        self.offered.as_ref().ok_or_else(|| "the platform offers no service here".to_owned())
+    }
+
+    /// Whoever reads what is kept.
+    pub(super) fn administrator(&self) -> Result<&RemoteSession, String> {
+        self.administrator.as_ref().ok_or_else(|| "the platform has no administrator here".to_owned())
     }
 
     /// A connection of its own for one round of attempts, so that nothing of an earlier round is heard in it.
     pub(super) async fn talker(&self, stage: &Stage<'_>) -> Result<Talker, String> {
         let (seen, session) = stage.site.log_in(&self.who, &self.from).await?;
         let session = session.ok_or_else(|| format!("{} cannot log in: {seen}", self.name))?;
-        Talker::new(session, &self.name).await
+        Talker::new(stage, session, &self.name).await
     }
 
     /// What its own tenant keeps.
@@ -63,7 +100,7 @@ impl Desk {
 /// A connection of a platform's peer, from its home.
 async fn connection(stage: &Stage<'_>, who: &Who) -> Result<RemoteSession, String> {
     let from = match who {
-        Who::Peer(name) => stage.site.model.home_of(name),
+        Who::Peer(name) => stage.site.model().home_of(name),
         _ => Vantage::Host,
     };
     // The place has a probe only where something is attempted from it.
@@ -73,14 +110,13 @@ async fn connection(stage: &Stage<'_>, who: &Who) -> Result<RemoteSession, Strin
 }
 
 impl Talker {
-    pub(super) async fn new(session: RemoteSession, name: &PeerName) -> Result<Self, String> {
-        let own = match name {
-            PeerName::Tenant(name) => Some(format!("{}.own.{}", name.tenant, Nonce::fresh())),
-            PeerName::Platform(PlatformName::Poller) => Some(format!("matrix.own.{}", Nonce::fresh())),
-            // It may say nothing but requests.
-            PeerName::Platform(_) => None,
-        };
-        let own = match own {
+    pub(super) async fn new(
+        stage: &Stage<'_>,
+        session: RemoteSession,
+        name: &PeerName,
+    ) -> Result<Self, String> {
+        // An administrator may say nothing but requests.
+        let own = match stage.site.conventions().own(name, Nonce::fresh().as_str()) {
             Some(subject) => {
                 let interest = listen(&session, &subject).await?;
                 Some((subject, interest))
@@ -98,8 +134,9 @@ impl Talker {
     /// It says something to itself and hears it; the administrator, who may say nothing, asks the platform.
     pub(super) async fn works(&self, stage: &Stage<'_>) -> Result<String, String> {
         let Some((subject, interest)) = &self.own else {
-            let tenant = stage.site.model.tenants().next().ok_or("there is no tenant to ask about")?;
-            let subject = format!("admin.results.{tenant}");
+            let tenant = stage.site.model().tenants().next().ok_or("there is no tenant to ask about")?;
+            let subject = stage.site.conventions().administrator_results(tenant);
+            let subject = subject.ok_or("there is nothing that administrators ask")?;
             let body = json!({ "count": 1 }).to_string();
             let asked = self.session.request(&subject, Headers::default(), &body).await;
             must(&asked, || format!("{} is not answered", self.name))?;

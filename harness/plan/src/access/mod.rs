@@ -12,7 +12,7 @@ pub use attempt::{
     Artefact, Attempt, BrokerOperation, CallTarget, CertificateFlaw, Manner, MessageOperation, Method,
     Operation, RequestAuthority, SideDoor, StorageOperation, TenantMetadata, Who,
 };
-pub use oracle::{Expectation, Model};
+pub use oracle::{Expectation, Model, Scope};
 pub use outcome::{DenialReason, Outcome};
 pub use vantage::Vantage;
 pub use verdict::Conclusion;

@@ -7,6 +7,7 @@ mod grpc;
 mod manner;
 mod messages;
 mod place;
+mod scope;
 mod storage;
 mod tls;
 
@@ -20,6 +21,8 @@ use super::outcome::{DenialReason, Outcome};
 use crate::environment::{BackendKind, EnvironmentRecord};
 use crate::spec::NetworkMode;
 use crate::topology::Topology;
+
+pub use scope::Scope;
 
 /// What is expected of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,9 @@ impl Expectation {
         match (self, outcome) {
             (Self::Allowed, Outcome::Allowed) | (Self::Unreachable, Outcome::Unreachable) => true,
             (Self::Denied(reasons), Outcome::Denied(reason)) => reasons.contains(reason),
+            (Self::Denied(reasons), Outcome::Refused(possible)) => {
+                possible.iter().any(|reason| reasons.contains(reason))
+            }
             _ => false,
         }
     }
@@ -54,6 +60,9 @@ impl fmt::Display for Expectation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allowed => formatter.write_str("allowed"),
+            Self::Denied(reasons) if reasons.len() == DenialReason::ALL.len() => {
+                formatter.write_str("denied, for whatever reason")
+            }
             Self::Denied(reasons) => {
                 let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
                 write!(formatter, "denied: {}", codes.join(" or "))
@@ -70,13 +79,15 @@ pub struct Model {
     tenants: BTreeMap<TenantSlug, Vec<AgentId>>,
     network: NetworkMode,
     backend: BackendKind,
+    /// Of a platform that this project did not start.
+    scope: Option<Scope>,
 }
 
 impl Model {
     /// The model of a topology that `backend` runs.
     pub fn of_topology(topology: &Topology, backend: BackendKind) -> Self {
         let tenants = topology.tenants().iter().map(|tenant| (tenant.slug.clone(), tenant.agents.clone()));
-        Self { tenants: tenants.collect(), network: topology.spec().network, backend }
+        Self { tenants: tenants.collect(), network: topology.spec().network, backend, scope: None }
     }
 
     /// The model of a running environment.
@@ -85,7 +96,17 @@ impl Model {
             let agents = tenant.agents.iter().map(|agent| agent.id.clone());
             (tenant.slug.clone(), agents.collect())
         });
-        Self { tenants: tenants.collect(), network: record.network_mode, backend: record.backend }
+        Self {
+            tenants: tenants.collect(),
+            network: record.network_mode,
+            backend: record.backend,
+            scope: None,
+        }
+    }
+
+    /// The model of a platform that this project did not start. It is seen from this machine, as processes on it are.
+    pub fn of_scope(tenants: BTreeMap<TenantSlug, Vec<AgentId>>, scope: Scope) -> Self {
+        Self { tenants, network: NetworkMode::Flat, backend: BackendKind::Process, scope: Some(scope) }
     }
 
     /// What is expected of an attempt.

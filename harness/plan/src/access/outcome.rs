@@ -5,8 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What came of one attempt. Only [`Outcome::Denied`] for the expected reason satisfies an expected denial: silence,
-/// a timeout or a broken probe never does.
+/// What came of one attempt. Only [`Outcome::Denied`] for the expected reason satisfies an expected denial, or
+/// [`Outcome::Refused`] where the refusal may mean it: silence, a timeout or a broken probe never does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "outcome", content = "detail")]
 pub enum Outcome {
@@ -14,6 +14,8 @@ pub enum Outcome {
     Allowed,
     /// It was refused, for this reason.
     Denied(DenialReason),
+    /// It was refused in the protocol's own words, which may mean any of these; there is no record that says which.
+    Refused(Vec<DenialReason>),
     /// No packet came back, while a control at the same place answered in the same moment.
     Unreachable,
     /// It cannot be said, and why.
@@ -25,6 +27,10 @@ impl fmt::Display for Outcome {
         match self {
             Self::Allowed => formatter.write_str("allowed"),
             Self::Denied(reason) => write!(formatter, "denied: {reason}"),
+            Self::Refused(possible) => {
+                let codes: Vec<&str> = possible.iter().map(|reason| reason.code()).collect();
+                write!(formatter, "refused, which may mean: {}", codes.join(" or "))
+            }
             Self::Unreachable => formatter.write_str("unreachable"),
             Self::Inconclusive(why) => write!(formatter, "inconclusive: {why}"),
         }

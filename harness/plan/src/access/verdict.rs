@@ -28,8 +28,8 @@ impl Conclusion {
             (expected, found) if expected.is_met_by(found) => Self::Passed,
             (Expectation::Denied(_) | Expectation::Unreachable, Outcome::Allowed) => Self::Violated,
             // Whoever speaks through a wall of the network, if only to refuse, is not behind it.
-            (Expectation::Unreachable, Outcome::Denied(_)) => Self::Violated,
-            (Expectation::Allowed, Outcome::Denied(_)) => Self::Broken,
+            (Expectation::Unreachable, Outcome::Denied(_) | Outcome::Refused(_)) => Self::Violated,
+            (Expectation::Allowed, Outcome::Denied(_) | Outcome::Refused(_)) => Self::Broken,
             _ => Self::Inconclusive,
         }
     }

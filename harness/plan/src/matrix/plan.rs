@@ -1,10 +1,12 @@
 //! The table that the oracle predicts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::catalogue;
 use super::cell::Cell;
 use crate::access::{DenialReason, Expectation, Model};
+use crate::foreign::{DescriptionError, JudgedPlatform, Stated};
 
 /// One cell and what is expected in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub struct PlannedCell {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unasked {
     /// Why.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// How many.
     pub cells: usize,
 }
@@ -34,15 +36,44 @@ pub struct Plan {
 impl Plan {
     /// The complete plan.
     pub fn of(model: &Model) -> Self {
+        Self::stated(model, |_| None)
+    }
+
+    /// The complete plan of a platform, with what its owner expects in place of what the model does.
+    ///
+    /// # Errors
+    /// Its owner expects something of cells that there are not.
+    pub fn of_platform(platform: &JudgedPlatform) -> Result<Self, DescriptionError> {
+        let attempted = |cell: &Cell| platform.model.untried(cell).is_none();
+        let ids = catalogue::cells(&platform.model)
+            .iter()
+            .filter(|cell| attempted(cell))
+            .map(Cell::id)
+            .collect::<Vec<_>>();
+        platform.expectations.all_used(&ids)?;
+        Ok(Self::stated(&platform.model, |cell| platform.expectations.about(&cell.id()).cloned()))
+    }
+
+    fn stated(model: &Model, stated: impl Fn(&Cell) -> Option<Stated>) -> Self {
         let (mut cells, mut unasked) = (Vec::new(), BTreeMap::new());
+        let mut skip = |reason: Cow<'static, str>| *unasked.entry(reason).or_insert(0) += 1;
         for cell in catalogue::cells(model) {
-            match model.predict(&cell) {
-                Expectation::Unspecified(reason) => *unasked.entry(reason).or_insert(0) += 1,
-                expected => cells.push(PlannedCell { cell, expected }),
+            // What cannot be tried is not made possible by expecting something of it.
+            if let Some(why) = model.untried(&cell) {
+                skip(Cow::Borrowed(why));
+                continue;
+            }
+            match stated(&cell) {
+                Some(Stated::NotCovered(why)) => skip(Cow::Owned(why)),
+                Some(Stated::Expect(expected)) => cells.push(PlannedCell { cell, expected }),
+                None => match model.predict(&cell) {
+                    Expectation::Unspecified(why) => skip(Cow::Borrowed(why)),
+                    expected => cells.push(PlannedCell { cell, expected }),
+                },
             }
         }
         let unasked = unasked.into_iter().map(|(reason, cells)| Unasked { reason, cells });
-        Self { cells, unasked: unasked.collect() }
+        Self { unasked: unasked.collect(), cells }
     }
 
     /// The part of it that `wanted` chooses. Such a run proves a part of the table, and says so.

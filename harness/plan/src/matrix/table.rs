@@ -119,7 +119,11 @@ impl Table {
 /// The expected reasons that nobody was refused for.
 fn unseen(plan: &Plan, entries: &[Entry]) -> Vec<String> {
     let seen = |reason: &DenialReason| {
-        entries.iter().any(|entry| entry.measured.outcome == Outcome::Denied(*reason))
+        entries.iter().any(|entry| match &entry.measured.outcome {
+            Outcome::Denied(found) => found == reason,
+            Outcome::Refused(possible) => possible.contains(reason),
+            _ => false,
+        })
     };
     let unseen = plan.reasons().into_iter().filter(|reasons| !reasons.iter().any(seen));
     let words = |reasons: Vec<DenialReason>| {

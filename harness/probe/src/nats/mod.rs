@@ -31,6 +31,8 @@ pub struct Login {
     pub tls: Option<Hello>,
     /// The user named in `CONNECT`: an identity that the certificate may not back.
     pub user: Option<String>,
+    /// What its inboxes begin with, when it is not `_INBOX`.
+    pub inbox: Option<String>,
     /// For each operation.
     pub deadline: Duration,
 }
@@ -39,19 +41,24 @@ impl Login {
     /// An honest login with a certificate.
     #[must_use]
     pub fn with(credential: &Presented) -> Self {
-        Self { tls: Some(Hello::nats(Some(credential))), user: None, deadline: Duration::from_secs(3) }
+        Self {
+            tls: Some(Hello::nats(Some(credential))),
+            user: None,
+            inbox: None,
+            deadline: Duration::from_secs(3),
+        }
     }
 
     /// TLS without a certificate.
     #[must_use]
     pub fn without_certificate() -> Self {
-        Self { tls: Some(Hello::nats(None)), user: None, deadline: Duration::from_secs(3) }
+        Self { tls: Some(Hello::nats(None)), user: None, inbox: None, deadline: Duration::from_secs(3) }
     }
 
     /// No TLS at all.
     #[must_use]
     pub fn in_the_clear() -> Self {
-        Self { tls: None, user: None, deadline: Duration::from_secs(3) }
+        Self { tls: None, user: None, inbox: None, deadline: Duration::from_secs(3) }
     }
 
     fn label(&self) -> String {

@@ -25,6 +25,7 @@ pub struct Session {
     greeting: Value,
     handshake: Option<Handshake>,
     next_subscription: u64,
+    inbox_prefix: String,
     inbox: Option<(String, u64)>,
     received: Vec<Message>,
     complaints: Vec<String>,
@@ -57,6 +58,7 @@ pub(super) async fn open(
         local,
         greeting,
         next_subscription: 1,
+        inbox_prefix: how.inbox.clone().unwrap_or_else(|| "_INBOX".to_owned()),
         inbox: None,
         received: Vec::new(),
         complaints: Vec::new(),
@@ -256,7 +258,7 @@ impl Session {
         if let Some(inbox) = &self.inbox {
             return Ok(inbox.clone());
         }
-        let prefix = format!("_INBOX.{}", Nonce::fresh());
+        let prefix = format!("{}.{}", self.inbox_prefix, Nonce::fresh());
         let Interest(number) = self.subscribe(&format!("{prefix}.*"), None).await.sight.ok()?;
         self.inbox = Some((prefix.clone(), number));
         Ok((prefix, number))

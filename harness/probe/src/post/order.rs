@@ -70,6 +70,8 @@ pub struct LoginOrder {
     pub opening: Option<Opening>,
     /// The user named in `CONNECT`.
     pub user: Option<String>,
+    /// What its inboxes begin with, when it is not `_INBOX`.
+    pub inbox: Option<String>,
 }
 
 /// What a probe is to do.

@@ -148,7 +148,8 @@ impl Desk {
             Ok(tls) => tls,
             Err(why) => return not_made(&why),
         };
-        let how = Login { tls, user: order.user.clone(), deadline: crate::DEADLINE };
+        let how =
+            Login { tls, user: order.user.clone(), inbox: order.inbox.clone(), deadline: crate::DEADLINE };
         login(address, &how).await.map(|session| {
             let greeting = session.greeting().clone();
             locked(&self.sessions).insert(number, Arc::new(AsyncMutex::new(session)));

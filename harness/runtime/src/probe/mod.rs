@@ -2,6 +2,7 @@
 //! servers' own records, with which every observation is joined before anything is concluded from it.
 
 pub mod forge;
+pub mod preflight;
 pub mod records;
 pub mod verdict;
 

@@ -4,17 +4,21 @@
 //! - an answer is *allowed*;
 //! - a refusal, or a connection that ended, is *denied* only together with the server's own record of it, and
 //!   for the reason that stands there;
+//! - where nobody can read that record, an explicit refusal in the protocol's own words is *refused*, for any of the
+//!   reasons that these words may mean; a connection that ended without a word is nothing at all;
 //! - silence and attempts that could not be made are *inconclusive*, a server that is not there is
 //!   *unreachable*: neither is ever a denial;
 //! - nothing is concluded unless a valid peer was served by the same server before and after.
 
 mod join;
+mod word;
 
 use super::records::{Audit, BrokerRecord, Complaint};
 use super::{Refusal, Sight};
 use bulkhead_plan::access::{DenialReason, Expectation, Outcome};
 
 pub use join::{Door, RECORD_DEADLINE, join, recorded_acceptance};
+pub use word::judge_in_the_clear;
 
 /// What one attempt came to, and everything that says so.
 #[derive(Debug, Clone)]

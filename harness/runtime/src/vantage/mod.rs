@@ -10,6 +10,7 @@ use bulkhead_identity::PeerName;
 use bulkhead_plan::ServiceId;
 use bulkhead_plan::access::Vantage;
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
+use bulkhead_plan::spec::EnvironmentName;
 use bulkhead_probe::post::Remote;
 
 use crate::engine::EngineError;
@@ -76,16 +77,9 @@ impl Vantages {
         places: &[Vantage],
         program: &Path,
     ) -> Result<Self, VantageError> {
-        let mut open = Self {
-            probes: BTreeMap::new(),
-            addresses: Addresses::OfRecord,
-            containers: Vec::new(),
-            processes: Vec::new(),
-        };
+        let mut open = Self::nowhere();
         if places.contains(&Vantage::Host) {
-            let (probe, process) = ProbeProcess::start(record, program)?;
-            open.probes.insert(Vantage::Host, probe);
-            open.processes.push(process);
+            open.add_here(&record.name, &record.state_dir, program)?;
         }
         if matches!(record.backend, BackendKind::Docker | BackendKind::Compose) {
             let containers = Containers::of(record).await?;
@@ -102,6 +96,38 @@ impl Vantages {
             open.addresses = Addresses::OnNetworks(containers);
         }
         Ok(open)
+    }
+
+    /// Puts a probe on this machine, from which a platform is seen that others run. What is started for it is labelled as
+    /// belonging to `name`, whose state would be in `state_dir`.
+    ///
+    /// # Errors
+    /// The probe cannot be run.
+    pub fn open_here(name: &EnvironmentName, state_dir: &Path, program: &Path) -> Result<Self, VantageError> {
+        let mut open = Self::nowhere();
+        open.add_here(name, state_dir, program)?;
+        Ok(open)
+    }
+
+    fn nowhere() -> Self {
+        Self {
+            probes: BTreeMap::new(),
+            addresses: Addresses::OfRecord,
+            containers: Vec::new(),
+            processes: Vec::new(),
+        }
+    }
+
+    fn add_here(
+        &mut self,
+        name: &EnvironmentName,
+        state_dir: &Path,
+        program: &Path,
+    ) -> Result<(), VantageError> {
+        let (probe, process) = ProbeProcess::start(name, state_dir, program)?;
+        self.probes.insert(Vantage::Host, probe);
+        self.processes.push(process);
+        Ok(())
     }
 
     /// The probe in a place.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bulkhead_plan::access::Vantage;
-use bulkhead_plan::environment::EnvironmentRecord;
+use bulkhead_plan::spec::EnvironmentName;
 use bulkhead_probe::post::Remote;
 use tokio::process::Child;
 
@@ -18,10 +18,14 @@ pub(super) struct ProbeProcess {
 }
 
 impl ProbeProcess {
-    pub(super) fn start(record: &EnvironmentRecord, program: &Path) -> Result<(Remote, Self), VantageError> {
+    pub(super) fn start(
+        name: &EnvironmentName,
+        state_dir: &Path,
+        program: &Path,
+    ) -> Result<(Remote, Self), VantageError> {
         let failed = |error| VantageError::Spawn { program: program.to_owned(), error };
         let mut command = Command::new(program);
-        beside::belongs_to(&record.name, &record.state_dir, "probe", &mut command);
+        beside::belongs_to(name, state_dir, "probe", &mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut command = tokio::process::Command::from(command);
         command.kill_on_drop(true);

@@ -46,6 +46,19 @@ impl Model {
 
     /// What is expected of a cell: first of the network, then of what is spoken over it.
     pub fn predict(&self, cell: &Cell) -> Expectation {
+        let Some(scope) = &self.scope else { return self.predict_within(cell) };
+        match scope.untried(cell) {
+            Some(why) => Expectation::Unspecified(why),
+            None => scope.widened(cell, self.predict_within(cell)),
+        }
+    }
+
+    /// Why a cell cannot be attempted at all, whatever anybody expects of it.
+    pub fn untried(&self, cell: &Cell) -> Option<&'static str> {
+        self.scope.as_ref().and_then(|scope| scope.untried(cell))
+    }
+
+    fn predict_within(&self, cell: &Cell) -> Expectation {
         let Cell { who, from, operation } = cell;
         if let Operation::Reach { .. } = operation
             && self.backend == BackendKind::Process

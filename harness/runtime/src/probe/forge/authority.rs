@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use time::{Duration, OffsetDateTime};
 
-use super::super::CredentialError;
+use super::super::{CredentialError, Presented};
 
 /// A certificate authority, real or invented, and the certificates to send along with what it signs.
 #[derive(Debug)]
@@ -45,10 +45,26 @@ impl Authority {
         Self::with_name(common_name, name)
     }
 
-    /// One with this one's name and a key of its own.
-    pub(super) fn copied(&self) -> Result<Self, CredentialError> {
-        let name = self.path.first().map(subject_of).unwrap_or_default();
-        Self::with_name(&self.label, name)
+    /// One with the name of this certificate's owner and a key of its own.
+    pub(super) fn copy_of(
+        label: String,
+        certificate: &CertificateDer<'static>,
+    ) -> Result<Self, CredentialError> {
+        Self::with_name(&label, subject_of(certificate))
+    }
+
+    /// A peer that signs with its own key, as if it were an authority.
+    pub(super) fn with_leaf(real: &Presented) -> Result<Self, CredentialError> {
+        let label = real.label().to_owned();
+        let failed =
+            |source: rcgen::Error| CredentialError::Forge { label: label.clone(), source: source.into() };
+        let key = KeyPair::try_from(real.key()).map_err(failed)?;
+        let leaf = real.chain().first().ok_or_else(|| CredentialError::Unavailable {
+            label: label.clone(),
+            why: "it has no certificate".to_owned(),
+        })?;
+        let issuer = Issuer::from_ca_cert_der(leaf, key).map_err(failed)?;
+        Ok(Self { path: real.chain().to_vec(), issuer, label })
     }
 
     /// One with the key of this one and the name and certificate of another: what it signs does not verify, unless both have

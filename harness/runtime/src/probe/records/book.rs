@@ -112,6 +112,12 @@ impl Book {
         Self { pages: pages.collect(), _followers: followers }
     }
 
+    /// Whether a service's log is followed at all.
+    #[must_use]
+    pub fn follows(&self, service: &str) -> bool {
+        self.pages.contains_key(service)
+    }
+
     /// Where a service's log ends now, as far as it was read.
     #[must_use]
     pub fn end(&self, service: &str) -> Place {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bulkhead_plan::access::Outcome;
 
+use super::word::judge_by_word;
 use super::{Judged, Record, judge, judge_operation};
 use crate::probe::records::{Audit, Book, Event, Line, Place};
 use crate::probe::{Observation, Refusal, Sight, TraceId};
@@ -22,7 +23,12 @@ pub enum Door {
 }
 
 /// Finds the server's record on `page`, written since the attempt began, of what was seen, and judges the two together.
+///
+/// Where nobody can read the server's records, its word alone decides, as far as it says anything.
 pub async fn join<T>(book: &Book, door: Door, page: &str, since: Place, seen: &Observation<T>) -> Judged {
+    if !book.follows(page) {
+        return judge_by_word(seen);
+    }
     let mut evidence = vec![seen.to_string()];
     if let Sight::Refused(Refusal::TlsDemanded) = &seen.sight {
         // The broker's log has no line of it; its own word on this very connection stands in the sight.
