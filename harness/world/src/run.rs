@@ -33,6 +33,8 @@ pub struct Options {
     pub calm: Duration,
     /// Which cells are attempted.
     pub wanted: fn(&Cell) -> bool,
+    /// Told what is going on now.
+    pub tell: Box<dyn Fn(&str) + Send + Sync>,
 }
 
 /// A disturbance that could not begin.
@@ -66,6 +68,7 @@ pub async fn run(
     let stage = Arc::new(Stage::open(record, &options.programs.probe).await?);
     let nest = Nest::settle(&stage).await.map_err(WorldError::Canaries)?;
     let from = stage.now();
+    (options.tell)("watching everybody's canaries before anything is done");
     sleep(options.calm).await;
     let calm = Span { from, to: stage.now() };
     let first = stage.first_tenant().map_err(WorldError::Canaries)?;
@@ -76,6 +79,7 @@ pub async fn run(
         over.cancel();
         filled.map(|run| classify(&run, disturbance.reach, first.as_ref()))
     };
+    (options.tell)("disturbing, and filling the matrix meanwhile");
     let mut ground = Ground { environment, stage: &stage, tenant: first.clone(), over: over.clone() };
     let from = stage.now();
     let deed = async {
@@ -85,6 +89,7 @@ pub async fn run(
     let (meanwhile, (done, to)) = tokio::join!(meanwhile, deed);
     let during = Span { from, to };
     let afterwards = wait_for_green(environment, options, disturbance.bounds.green).await;
+    (options.tell)("waiting until everybody is well, and the last canaries are home");
     wait_until_well(&stage, to, disturbance.bounds.recovery).await;
     let kept = nest.bring_home(&stage).await;
     let trace = match Arc::into_inner(stage) {
@@ -116,6 +121,7 @@ async fn wait_for_green(environment: &Environment, options: &Options, limit: Dur
     let (began, mut afterwards) = (tokio::time::Instant::now(), Afterwards::default());
     while began.elapsed() <= limit {
         afterwards.runs += 1;
+        (options.tell)("filling the matrix until it is as predicted again");
         let red_before = std::mem::take(&mut afterwards.red);
         afterwards.earlier.extend(red_before);
         match fill(environment.record().clone(), options).await {

@@ -101,7 +101,15 @@ async fn ask(
             let (subject, nobody) = ("$JS.API.SERVER.REMOVE", json!({ "peer": "nobody" }).to_string());
             Ok(judged(&session.api(subject, Headers::default(), &nobody).await, subject))
         }
-        BrokerOperation::ReserveTooMuch => reserve_too_much(stage, talker).await,
+        BrokerOperation::ReserveTooMuch => {
+            // Not while copies are kept: with a stream of somebody else's in the account, the number of streams would be
+            // what is refused, and nothing would be known of the storage.
+            let _alone = match desk.name.tenant().and_then(|tenant| stage.copying.get(tenant)) {
+                Some(lock) => Some(lock.lock().await),
+                None => None,
+            };
+            reserve_too_much(stage, talker).await
+        }
         BrokerOperation::PublishTooMuch => {
             let page = stage.site.page(&NATS)?;
             let since = stage.site.book.end(&page);

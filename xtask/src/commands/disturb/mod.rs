@@ -119,7 +119,9 @@ async fn one(
     let mut options = platform::options(backend, Lifetime::Attached);
     options.programs = ProgramSource::Given(programs.clone());
     let mut environment = Starter::new(spec, options).await?.start(&Events::none(), cancel).await?;
-    let options = Options { programs: programs.clone(), calm: CALM, wanted: |_| true };
+    let id = disturbance.id;
+    let tell = Box::new(move |phase: &str| eprintln!("{:>12} {id}: {phase}", "Disturbing"));
+    let options = Options { programs: programs.clone(), calm: CALM, wanted: |_| true, tell };
     let judged = tokio::select! {
         judged = bulkhead_world::run(&mut environment, disturbance, &options) => Some(judged),
         () = cancel.cancelled() => None,
