@@ -97,6 +97,11 @@ impl Visit<'_> {
         }
     }
 
+    /// A name for a stream of the talker's that is this run's, by which it is found should nobody get to delete it.
+    fn fresh_stream(&self) -> String {
+        self.own_stream(&format!("COPY_{}_{}", self.owner.run, Nonce::fresh()))
+    }
+
     /// Creates a stream of the talker's; its refusal is an outcome.
     async fn create(&self, name: &str, rest: &Value) -> Result<String, Judged> {
         let subject = format!("$JS.API.STREAM.CREATE.{name}");
@@ -140,7 +145,7 @@ fn held(count: u64) -> Outcome {
 
 /// A stream on a subject of the owner's, which then says something there and hears it itself.
 async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
-    let (name, nonce) = (visit.own_stream(&format!("COPY_{}", Nonce::fresh())), Nonce::fresh());
+    let (name, nonce) = (visit.fresh_stream(), Nonce::fresh());
     let subject = visit.results("cap", &nonce);
     let created = match visit.create(&name, &json!({ "subjects": [subject] })).await {
         Ok(created) => created,
@@ -156,8 +161,7 @@ async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
 
 /// A stream that mirrors or sources the owner's; in the same moment another copies one of the talker's own, and fills.
 async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged, String> {
-    let fresh = || visit.own_stream(&format!("COPY_{}", Nonce::fresh()));
-    let (name, control) = (fresh(), fresh());
+    let (name, control) = (visit.fresh_stream(), visit.fresh_stream());
     let created = match visit.create(&name, &from(json!({ "name": visit.owner.origin() }))).await {
         Ok(created) => created,
         Err(judged) => return Ok(judged),
@@ -174,11 +178,10 @@ async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged
     let filled = filled.await;
     // The owner's own copy has to fill as well: it is the same stream that somebody else's copy must not.
     let member = visit.talker.name.tenant() == Some(&visit.owner.tenant);
-    if member {
-        visit.fills(&name, NOTES).await?;
-    }
+    let own_fills = if member { visit.fills(&name, NOTES).await.map(|_| ()) } else { Ok(()) };
     let count = visit.count(&name).await;
     visit.delete(&name).await?;
+    own_fills?;
     let count = count?;
     if !filled? {
         return Err(
@@ -191,7 +194,7 @@ async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged
 
 /// A stream that republishes what it keeps on a subject of the owner's.
 async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
-    let (name, nonce) = (visit.own_stream(&format!("COPY_{}", Nonce::fresh())), Nonce::fresh());
+    let (name, nonce) = (visit.fresh_stream(), Nonce::fresh());
     let origin = match visit.talker.name.tenant() {
         Some(tenant) => visit.stage.site.conventions().within(tenant, &format!("rep.{nonce}")),
         None => format!("matrix.rep.{nonce}"),

@@ -104,7 +104,12 @@ impl Round<'_> {
     }
 
     /// Whether the owner has heard anything of this round, after something that the broker took.
-    async fn crossed(&self, taken: &Observation<()>, subject: &str) -> Result<Judged, String> {
+    async fn crossed(
+        &self,
+        taken: &Observation<()>,
+        subject: &str,
+        since: Option<u64>,
+    ) -> Result<Judged, String> {
         let mut evidence = vec![taken.to_string()];
         let mut outcome = match judge_operation(&taken.sight, subject) {
             Outcome::Allowed => self.heard(self.nonce.as_str(), &mut evidence).await?,
@@ -113,21 +118,35 @@ impl Round<'_> {
         let is_kept = subject.starts_with(&self.conventions.within(&self.owner.tenant, ""))
             && self.conventions.kept_results(&self.owner.tenant).is_some();
         if is_kept && outcome == Outcome::Denied(DenialReason::OtherAccount) {
-            outcome = self.kept(subject, &mut evidence).await?;
+            outcome = self.kept(subject, since, &mut evidence).await?;
         }
         Ok(Judged::new(outcome, evidence))
     }
 
     /// Allowed when the platform keeps it among the owner's results: to the platform the subject is who speaks.
-    async fn kept(&self, subject: &str, evidence: &mut Vec<String>) -> Result<Outcome, String> {
+    async fn kept(
+        &self,
+        subject: &str,
+        since: Option<u64>,
+        evidence: &mut Vec<String>,
+    ) -> Result<Outcome, String> {
         let archive = super::platform::Archive::of(self.conventions, self.desk.platform()?);
         // What the owner says afterwards is kept; so what was to be kept before is there by then.
         let marker = self.results_of(&self.owner.tenant, "marker");
         self.owner.says(&marker, &format!("marker {}", self.nonce)).await?;
         archive.wait_for(&self.owner.tenant, &marker).await?;
         let kept = archive.find(&self.owner.tenant, subject).await?.is_some();
+        if !kept {
+            archive.holds_since(&self.owner.tenant, since).await?;
+        }
         evidence.push(format!("the platform keeps it as {}'s: {kept}", self.owner.tenant));
         Ok(if kept { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) })
+    }
+
+    /// The place of the newest message that the platform keeps of the owner's, where it keeps any and can be asked.
+    async fn newest_kept(&self) -> Option<u64> {
+        let archive = super::platform::Archive::of(self.conventions, self.desk.platform().ok()?);
+        archive.bounds(&self.owner.tenant).await.ok().map(|(_, newest)| newest)
     }
 
     /// Allowed when the owner has heard it; else it stayed in the account that it was said in.
@@ -138,8 +157,9 @@ impl Round<'_> {
     }
 
     async fn publish(&self, subject: &str) -> Result<Judged, String> {
+        let since = self.newest_kept().await;
         let sent = self.talker.session.publish(subject, None, Headers::default(), self.nonce.as_str()).await;
-        self.crossed(&sent, subject).await
+        self.crossed(&sent, subject, since).await
     }
 
     /// Subscribes; when the broker lets it, the owner says something and hears it itself, and then it is seen whether the
@@ -250,6 +270,7 @@ impl Round<'_> {
             PeerName::Platform(_) => self.results(),
         };
         let receipt = self.results_of(&self.owner.tenant, "receipt");
+        let since = self.newest_kept().await;
         let sent =
             self.talker.session.publish(&own, Some(&receipt), Headers::default(), self.nonce.as_str()).await;
         let mut evidence = vec![sent.to_string()];
@@ -269,6 +290,9 @@ impl Round<'_> {
         evidence.push(marked.to_string());
         archive.wait_for(&self.owner.tenant, &marker).await?;
         let kept = archive.find(&self.owner.tenant, &receipt).await?;
+        if kept.is_none() {
+            archive.holds_since(&self.owner.tenant, since).await?;
+        }
         evidence.push(match &kept {
             Some(text) => format!("the receipt is kept among {}'s results: {text:.200}", self.owner.tenant),
             None => format!("no receipt is kept among {}'s results", self.owner.tenant),

@@ -10,6 +10,7 @@ mod messages;
 mod owner;
 mod platform;
 mod storage;
+mod stretch;
 mod talker;
 
 use std::collections::BTreeMap;
@@ -67,7 +68,7 @@ pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
     }
     join_all(talks.iter().map(|((who, from), cells)| talk(&stage, who, from, cells))).await;
     for owner in stage.owners.into_values().flatten() {
-        owner.leave().await;
+        owner.leave(site).await;
     }
 }
 

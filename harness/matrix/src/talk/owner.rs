@@ -27,7 +27,8 @@ pub(crate) struct Owner {
     inboxes: Interest,
     /// What it has heard since it is on stage: subjects and payloads.
     heard: Mutex<Vec<String>>,
-    run: Nonce,
+    /// Is in the name of everything that this run keeps.
+    pub(super) run: Nonce,
     conventions: Conventions,
     /// Held by whoever does something to what it keeps.
     pub(crate) kept: Mutex<()>,
@@ -290,15 +291,34 @@ impl Owner {
         }
     }
 
-    /// Takes away what it kept.
-    pub(super) async fn leave(&self) {
+    /// Takes away what it kept, and what others of this run have left in its account: a tenant has so many streams and no
+    /// more, and the next run needs them.
+    pub(super) async fn leave(&self, site: &Site) {
         if !self.keeps() {
             return;
         }
-        for stream in [self.notes(), self.values(), self.objects(), self.namesake(), self.origin()] {
-            // A run that is cut short leaves them; they are small, and the next environment has none.
-            let _ = self.api(&format!("$JS.API.STREAM.DELETE.{stream}"), &Value::Null).await;
+        let Some(session) = self.session_that_lives(site).await else { return };
+        let mut streams = vec![self.notes(), self.values(), self.objects(), self.namesake(), self.origin()];
+        let named = session.api("$JS.API.STREAM.NAMES", Headers::default(), "").await;
+        if let Sight::Answered(answer) = &named.sight {
+            let names = answer["streams"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            streams.extend(names.filter(|name| name.contains(self.run.as_str())).map(str::to_owned));
         }
+        streams.sort();
+        streams.dedup();
+        for stream in streams {
+            // A run that is cut short leaves them; they are small, and the next environment has none.
+            let _ = session.api(&format!("$JS.API.STREAM.DELETE.{stream}"), Headers::default(), "").await;
+        }
+    }
+
+    /// Its own connection, or another one where that has ended meanwhile.
+    async fn session_that_lives(&self, site: &Site) -> Option<RemoteSession> {
+        if matches!(self.session.flush().await.sight, Sight::Answered(())) {
+            return Some(self.session.clone());
+        }
+        let from = site.model().home_of(&self.agent);
+        site.log_in(&Who::Peer(self.agent.clone()), &from).await.ok()?.1
     }
 }
 

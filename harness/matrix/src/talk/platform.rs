@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Stage;
+use super::stretch::Stretch;
 use super::talker::{Desk, Talker};
 use crate::site::POLLER;
 
@@ -26,6 +27,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
 /// How many of a tenant's last messages are looked at: all that one request may ask for.
 const LAST: u64 = 100;
+/// Longer than the pause between two rounds of the poller's: what it asks of every agent is kept at least once in it.
+const ROUND: Duration = Duration::from_millis(1200);
 
 /// Attempts them, between two proofs that the talker can talk.
 pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
@@ -117,11 +120,12 @@ async fn read_results(
 async fn file_report(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Result<Judged, String> {
     let own = desk.name.tenant() == Some(tenant);
     let (nonce, claiming, marker) = (Nonce::fresh(), Nonce::fresh(), Nonce::fresh());
+    let archive = Archive::of(stage.site.conventions(), desk.administrator()?);
+    let since = archive.newest(tenant).await?;
     let reported = report(stage, &desk.who, &nonce, &json!({})).await?;
     let mut evidence = vec![reported.to_string()];
-    let archive = Archive::of(stage.site.conventions(), desk.administrator()?);
     if own {
-        let kept = archive.among_results(tenant, nonce.as_str()).await?;
+        let kept = archive.among_results(tenant, nonce.as_str(), since).await?;
         evidence.push(format!("kept among {tenant}'s results: {}", kept.is_some()));
         let outcome = match kept {
             Some(_) => Outcome::Allowed,
@@ -133,12 +137,15 @@ async fn file_report(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
     evidence.push(report(stage, &desk.who, &claiming, &claim).await?.to_string());
     let theirs = Who::Peer(stage.owner(tenant)?.agent.clone());
     let own_report = report(stage, &theirs, &marker, &json!({})).await?;
-    let marked = archive.among_results(tenant, marker.as_str()).await?;
-    let Some(messages) = marked else {
+    let marked = archive.among_results(tenant, marker.as_str(), since).await?;
+    let Some(kept) = marked else {
         return Err(format!("not even {tenant}'s own report is kept: {own_report}"));
     };
     let says = |message: &Value, nonce: &Nonce| message.to_string().contains(nonce.as_str());
-    let found = messages.iter().any(|message| says(message, &nonce) || says(message, &claiming));
+    let found = kept.messages().any(|message| says(message, &nonce) || says(message, &claiming));
+    if !found && !kept.reaches_back_to(since) {
+        return Err(gone_by(tenant));
+    }
     evidence.push(format!("kept among {tenant}'s results: {found}"));
     let outcome = if found { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) };
     Ok(Judged::new(outcome, evidence))
@@ -178,35 +185,45 @@ async fn file_polled(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
         let data = &message["data"];
         // Whom the poller has asked, and whose words the answer is in: where agents' inner names collide, they differ.
         let whose = [&data["tenant"], &data["message"]["tenant"]];
-        whose.iter().any(|whose| whose.as_str() == Some(name.tenant.as_str()))
-            && matches!(data["kind"].as_str(), Some("status" | "results"))
+        whose.iter().any(|whose| whose.as_str() == Some(name.tenant.as_str())) && is_polled(message)
     };
     let own = name.tenant == *tenant;
     let until = Instant::now() + DEADLINE;
+    let mut kept = Stretch::default();
     loop {
-        let messages = archive.results(tenant).await?;
-        let found = messages.iter().find(|message| polled(message));
-        let told = match found {
-            Some(message) => {
-                format!("among {} kept messages of {tenant}: {:.200}", messages.len(), message.to_string())
-            }
-            None => format!("none among {} kept messages of {tenant}", messages.len()),
-        };
-        match (found, own) {
-            (Some(_), _) => return Ok(Judged::new(Outcome::Allowed, vec![told])),
-            (None, true) if Instant::now() >= until => {
-                return Ok(Judged::new(Outcome::Denied(DenialReason::NotFound), vec![told]));
-            }
-            // A tenant without any results of its own would say nothing of others' either.
-            (None, false) if !messages.is_empty() => {
+        kept.add(archive.results(tenant).await?);
+        if let Some(message) = kept.messages().find(|message| polled(message)) {
+            let told =
+                format!("among {} kept messages of {tenant}: {:.200}", kept.len(), message.to_string());
+            return Ok(Judged::new(Outcome::Allowed, vec![told]));
+        }
+        // Of a whole round of the poller's nothing is missing, and somebody's answers are there: so this one's would be.
+        let whole = kept.spans() >= ROUND;
+        let told = format!("none among {} kept messages of {tenant} in {:?}", kept.len(), kept.spans());
+        let late = Instant::now() >= until;
+        match own {
+            false if whole && kept.messages().any(is_polled) => {
                 return Ok(Judged::new(Outcome::Denied(DenialReason::OtherAccount), vec![told]));
             }
-            (None, false) if Instant::now() >= until => {
-                return Err(format!("nothing at all is kept of {tenant}"));
+            true if late && whole => {
+                return Ok(Judged::new(Outcome::Denied(DenialReason::NotFound), vec![told]));
             }
+            _ if late => return Err(format!("{told}: no whole round of the poller's is seen among them")),
             _ => sleep(POLL).await,
         }
     }
+}
+
+/// Whether a kept message is an agent's answer to the poller.
+fn is_polled(message: &Value) -> bool {
+    matches!(message["data"]["kind"].as_str(), Some("status" | "results"))
+}
+
+/// Why nothing is concluded from what was not seen.
+pub(super) fn gone_by(tenant: &TenantSlug) -> String {
+    format!(
+        "more was kept of {tenant} meanwhile than looks at it show: what is not among it may have gone by"
+    )
 }
 
 /// What the platform keeps of its tenants, as the poller or the administrator reads it.
@@ -222,16 +239,44 @@ impl<'a> Archive<'a> {
 
     /// The last message on a subject among a tenant's results, as the poller reads it.
     pub(super) async fn find(&self, tenant: &TenantSlug, subject: &str) -> Result<Option<String>, String> {
+        Ok(self.last_on(tenant, subject).await?.map(|answer| answer.to_string()))
+    }
+
+    /// Its place in the stream.
+    pub(super) async fn place(&self, tenant: &TenantSlug, subject: &str) -> Result<Option<u64>, String> {
+        let answer = self.last_on(tenant, subject).await?;
+        Ok(answer.and_then(|answer| answer["message"]["seq"].as_u64()))
+    }
+
+    async fn last_on(&self, tenant: &TenantSlug, subject: &str) -> Result<Option<Value>, String> {
         let stream = self.conventions.kept_results(tenant).ok_or("the platform keeps no results")?;
         let api = format!("$JS.API.STREAM.MSG.GET.{stream}");
         let body = json!({ "last_by_subj": subject }).to_string();
         let asked = self.session.api(&api, Headers::default(), &body).await;
         match &asked.sight {
-            Sight::Answered(answer) => Ok(Some(answer.to_string())),
+            Sight::Answered(answer) => Ok(Some(answer.clone())),
             // 10037: no message found.
             Sight::Refused(bulkhead_probe::Refusal::JetStream { error: 10037, .. }) => Ok(None),
             _ => Err(format!("the platform cannot read what it keeps of {tenant}: {asked}")),
         }
+    }
+
+    /// The places of the oldest and the newest message that the platform keeps of a tenant.
+    pub(super) async fn bounds(&self, tenant: &TenantSlug) -> Result<(u64, u64), String> {
+        let stream = self.conventions.kept_results(tenant).ok_or("the platform keeps no results")?;
+        let asked = self.session.api(&format!("$JS.API.STREAM.INFO.{stream}"), Headers::default(), "").await;
+        let Sight::Answered(info) = &asked.sight else {
+            return Err(format!("the platform cannot look at what it keeps of {tenant}: {asked}"));
+        };
+        let place = |which: &str| info["state"][which].as_u64().unwrap_or_default();
+        Ok((place("first_seq"), place("last_seq")))
+    }
+
+    /// Whether everything is still there that was kept after a place. A stream that is full lets go of what is oldest.
+    pub(super) async fn holds_since(&self, tenant: &TenantSlug, place: Option<u64>) -> Result<(), String> {
+        let place = place.ok_or_else(|| format!("it is not known what was kept of {tenant} before"))?;
+        let (first, _) = self.bounds(tenant).await?;
+        if first <= place + 1 { Ok(()) } else { Err(gone_by(tenant)) }
     }
 
     /// Waits until something is kept on a subject.
@@ -248,16 +293,28 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The last of a tenant's results, as the administrator reads them, as soon as one of them says this.
-    async fn among_results(&self, tenant: &TenantSlug, text: &str) -> Result<Option<Vec<Value>>, String> {
-        let until = Instant::now() + DEADLINE;
+    /// The place of the newest of a tenant's results, as the administrator reads them.
+    async fn newest(&self, tenant: &TenantSlug) -> Result<u64, String> {
+        let messages = self.results(tenant).await?;
+        Ok(messages.last().and_then(|message| message["sequence"].as_u64()).unwrap_or_default())
+    }
+
+    /// A tenant's results, as the administrator reads them, as soon as one of them says this. That none does is only said
+    /// when nothing has gone by unseen since that place.
+    async fn among_results(
+        &self,
+        tenant: &TenantSlug,
+        text: &str,
+        since: u64,
+    ) -> Result<Option<Stretch>, String> {
+        let (until, mut kept) = (Instant::now() + DEADLINE, Stretch::default());
         loop {
-            let messages = self.results(tenant).await?;
-            if messages.iter().any(|message| message.to_string().contains(text)) {
-                return Ok(Some(messages));
+            kept.add(self.results(tenant).await?);
+            if kept.messages().any(|message| message.to_string().contains(text)) {
+                return Ok(Some(kept));
             }
             if Instant::now() >= until {
-                return Ok(None);
+                return if kept.reaches_back_to(since) { Ok(None) } else { Err(gone_by(tenant)) };
             }
             sleep(POLL).await;
         }

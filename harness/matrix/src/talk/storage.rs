@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Stage;
 use super::owner::{Owner, configuration};
-use super::platform::Archive;
+use super::platform::{Archive, gone_by};
 use super::talker::{Desk, Talker};
 
 /// The header that has a message replace everything before it.
@@ -106,6 +106,11 @@ impl Visit<'_> {
             evidence.push(format!("what was kept before is still there: {kept}"));
             if kept {
                 outcome = Outcome::Denied(DenialReason::OtherAccount);
+            } else if archive.place(&self.owner.tenant, &rolled).await?
+                != Some(archive.bounds(&self.owner.tenant).await?.0)
+            {
+                // A roll-up leaves nothing before itself. This stream is full, and lets go of what is oldest.
+                return Err(gone_by(&self.owner.tenant));
             }
         }
         Ok(Judged::new(outcome, evidence))
