@@ -22,6 +22,8 @@ use crate::verdict::{Afterwards, Judgement, Meanwhile, Observed, judge};
 
 /// A matrix that is not full by then hangs.
 const MATRIX_LIMIT: Duration = Duration::from_secs(180);
+/// A disturbance is over by then, also when the matrix is not full: it keeps this machine busy.
+const LASTS_AT_MOST: Duration = Duration::from_secs(60);
 /// Between two looks at whether everybody is well again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -75,7 +77,15 @@ pub async fn run(
     let over = CancellationToken::new();
     let during_record = environment.record().clone();
     let meanwhile = async {
-        let (filled, ()) = tokio::join!(fill(during_record, options), sleep(disturbance.lasts));
+        let too_long = async {
+            sleep(LASTS_AT_MOST).await;
+            over.cancel();
+            std::future::pending::<()>().await;
+        };
+        let (filled, ()) = tokio::select! {
+            ended = async { tokio::join!(fill(during_record, options), sleep(disturbance.lasts)) } => ended,
+            () = too_long => (Err("nobody waits for ever".to_owned()), ()),
+        };
         over.cancel();
         filled.map(|run| classify(&run, disturbance.reach, first.as_ref()))
     };
@@ -121,8 +131,13 @@ async fn wait_for_green(environment: &Environment, options: &Options, limit: Dur
     let (began, mut afterwards) = (tokio::time::Instant::now(), Afterwards::default());
     while began.elapsed() <= limit {
         afterwards.runs += 1;
-        (options.tell)("filling the matrix until it is as predicted again");
         let red_before = std::mem::take(&mut afterwards.red);
+        (options.tell)(&match red_before.first() {
+            None => "filling the matrix until it is as predicted again".to_owned(),
+            Some(first) => {
+                format!("filling it again, {} were not as predicted: {first:.200}", red_before.len())
+            }
+        });
         afterwards.earlier.extend(red_before);
         match fill(environment.record().clone(), options).await {
             Ok(run) => {

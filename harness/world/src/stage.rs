@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bulkhead_identity::{PeerName, PlatformName, TenantSlug};
 use bulkhead_plan::access::{Model, Vantage};
@@ -24,6 +24,7 @@ pub(crate) struct Stage {
     pub(crate) run: Nonce,
     model: Model,
     vantages: Vantages,
+    places: Vec<Vantage>,
     began: Instant,
     trace: Mutex<Trace>,
 }
@@ -38,7 +39,7 @@ impl Stage {
         places.dedup();
         let vantages = Vantages::open(&record, &places, probe).await?;
         let (run, trace) = (Nonce::fresh(), Mutex::default());
-        Ok(Self { record, run, model, vantages, began: Instant::now(), trace })
+        Ok(Self { record, run, model, vantages, places, began: Instant::now(), trace })
     }
 
     /// Since the run began.
@@ -120,6 +121,19 @@ impl Stage {
 
     fn probe(&self, from: &Vantage) -> Result<&Remote, String> {
         self.vantages.probe(from).ok_or_else(|| format!("there is no probe in {from}"))
+    }
+
+    /// The places that have a probe.
+    pub(crate) fn places(&self) -> &[Vantage] {
+        &self.places
+    }
+
+    /// How long a probe takes to do nothing: what its attempts take beyond that is not the machine's doing.
+    pub(crate) async fn idle_round(&self, place: &Vantage) -> Result<Duration, String> {
+        let probe = self.probe(place)?;
+        let began = Instant::now();
+        let nothing = Order::Close { session: probe.fresh_number() };
+        probe.attempt(nothing).await.map(|_| began.elapsed()).map_err(|lost| lost.to_string())
     }
 
     fn opening(&self, probe: &Remote, who: &PeerName, service: &PeerName) -> Result<Opening, String> {

@@ -237,15 +237,25 @@ async fn can_connect_again(site: &Site, cell: &Cell) -> Result<String, String> {
     }
 }
 
-/// What one tenant uses up is its own share: somebody of another one is let in meanwhile.
+/// What one tenant uses up is its own share: somebody of another account is let in meanwhile. Which one does not matter: what
+/// others have used up themselves is theirs.
 async fn somebody_else_connects(site: &Site, cell: &Cell) -> Result<String, String> {
     let own = match &cell.who {
         Who::Peer(name) => name.tenant().cloned(),
         _ => None,
     };
-    let other = site.model().agents().find(|agent| agent.tenant() != own.as_ref());
-    let Some(other) = other else { return Ok("there is nobody else".to_owned()) };
-    let from = site.model().home_of(&other);
-    let (seen, session) = site.log_in(&Who::Peer(other), &from).await?;
-    session.map(|_| seen.to_string()).ok_or_else(|| seen.to_string())
+    let others = site.model().agents().filter(|agent| agent.tenant() != own.as_ref());
+    let mut instead = Vec::new();
+    for other in others {
+        let from = site.model().home_of(&other);
+        let (seen, session) = site.log_in(&Who::Peer(other), &from).await?;
+        match session {
+            Some(_) => return Ok(seen.to_string()),
+            None => instead.push(seen.to_string()),
+        }
+    }
+    match instead.is_empty() {
+        true => Ok("there is nobody else".to_owned()),
+        false => Err(instead.join("; ")),
+    }
 }

@@ -56,8 +56,15 @@ impl Owner {
             kept: Mutex::default(),
         };
         if owner.keeps() {
-            owner.keep_for_good().await?;
-            owner.keep().await?;
+            let kept = async {
+                owner.keep_for_good().await?;
+                owner.keep().await
+            };
+            if let Err(why) = kept.await {
+                // What it has got so far would be in the next run's way.
+                owner.leave(site).await;
+                return Err(why);
+            }
         }
         Ok(owner)
     }

@@ -7,6 +7,7 @@ mod stored;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulkhead_plan::access::Vantage;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,7 @@ const OTHERS_EVERY: Duration = Duration::from_millis(50);
 const HOME_LIMIT: Duration = Duration::from_secs(5);
 /// Between two looks at whether they are home.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// How late this program must be for it to be written down.
+/// How late this program, or a probe, must be for it to be written down.
 const LATE: Duration = Duration::from_millis(5);
 
 /// Everybody's canaries at work.
@@ -64,6 +65,9 @@ impl Nest {
             }
         }
         others.spawn(watch_the_clock(Arc::clone(stage), all.clone()));
+        for place in stage.places().to_vec() {
+            others.spawn(watch_a_probe(Arc::clone(stage), place, all.clone()));
+        }
         Ok(Self { sending, all, senders, others })
     }
 
@@ -96,10 +100,25 @@ async fn watch_the_clock(stage: Arc<Stage>, end: CancellationToken) {
     while !end.is_cancelled() {
         let due = Instant::now() + MESSAGE_EVERY;
         sleep_until(due).await;
-        let late = due.elapsed();
-        if late >= LATE {
-            let at = stage.now();
-            stage.note(|trace| trace.lateness.push((at, late)));
-        }
+        write_down_lateness(&stage, due.elapsed());
+    }
+}
+
+/// The same for a probe, by which all canaries of a place set out.
+async fn watch_a_probe(stage: Arc<Stage>, place: Vantage, end: CancellationToken) {
+    let mut ticks = ticks(MESSAGE_EVERY);
+    while !end.is_cancelled() {
+        ticks.tick().await;
+        // A probe that is gone shows in every canary of its place.
+        let Ok(late) = stage.idle_round(&place).await else { return };
+        write_down_lateness(&stage, late);
+    }
+}
+
+fn write_down_lateness(stage: &Stage, late: Duration) {
+    if late >= LATE {
+        // It was late all that time, not only at the end of it.
+        let from = stage.now().saturating_sub(late);
+        stage.note(|trace| trace.lateness.push((from, late)));
     }
 }
