@@ -68,8 +68,16 @@ pub(crate) enum Command {
   cargo xtask matrix --tenants 3 --fresh
   cargo xtask matrix --filter js.purge --cells every cell of one operation, with its evidence
   cargo xtask matrix --predict --tenants 2     the oracle's table alone
+  cargo xtask matrix --report target/evidence  a page, test results and a signed archive to hand on
   cargo xtask matrix --against platform.yaml   somebody else's platform, as the file describes it")]
     Matrix(MatrixArguments),
+    /// Check evidence that somebody gave: hashes, signature, and whether its verdict follows from what is in it
+    #[command(after_help = "Examples:
+  cargo xtask verify-evidence evidence.tar.zst --public-key signer.pem
+  cargo xtask verify-evidence target/evidence      whole and unchanged; by whom it was made is not proven
+
+Exit codes: 0 verified, whatever its verdict is · 5 changed, not whole, or contradicting itself · 2 nothing to verify")]
+    VerifyEvidence(VerifyEvidenceArguments),
     /// Describe the running platform as `--against` reads it, to start from with one's own; paths, and no keys
     #[command(after_help = "Examples:
   cargo xtask describe > platform.yaml         then `cargo xtask e2e --against platform.yaml`
@@ -86,6 +94,17 @@ Exit codes:
   0  every fault was noticed, and nothing else was      4  a fault survived or spilled, or a false alarm
   5  a faulty environment could not be judged")]
     Prove(ProveArguments),
+    /// Disturb the world (restarts, cuts, floods, stalls) and show that tenants who have no part in it lose nothing
+    #[command(after_help = "Examples:
+  cargo xtask disturb                       every disturbance, an environment of its own for each
+  cargo xtask disturb --list                what they do, and what must hold
+  cargo xtask disturb --only nats-restart subject-flood
+  cargo xtask disturb --backend process --json
+
+Exit codes:
+  0  everything held                        4  somebody who has no part in it lost something, or something crossed
+  5  something was in the way of judging")]
+    Disturb(DisturbArguments),
     /// Have judges that are made with other people's libraries attack the platform, and compare what they see
     #[command(after_help = "Examples:
   cargo xtask judges                       a platform of its own, as plain processes
@@ -254,9 +273,41 @@ pub(crate) struct MatrixArguments {
     #[arg(long)]
     pub(crate) cells: bool,
     /// What the oracle predicts, without attempting anything
-    #[arg(long, conflicts_with_all = ["cells", "keep"])]
+    #[arg(long, conflicts_with_all = ["cells", "keep", "report"])]
     pub(crate) predict: bool,
-    /// Print the table as JSON
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) evidence: EvidenceArguments,
+}
+
+/// Where evidence goes, and who vouches for it.
+#[derive(Debug, Default, Args)]
+pub(crate) struct EvidenceArguments {
+    /// Write report.html, report.json, junit.xml and the signed evidence.tar.zst here; of our own platforms only, as yet
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "against")]
+    pub(crate) report: Option<PathBuf>,
+    /// Sign with this Ed25519 key (PKCS #8 PEM, mode 0600) in place of one that is made for the run and thrown away
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) sign_key: Option<PathBuf>,
+    /// Take in what `cargo xtask prove --json` printed: which mistakes the suite was seen to find
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Take in what `cargo xtask e2e --json` printed
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) scenarios: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyEvidenceArguments {
+    /// The archive, a folder that has it, or a folder that it was unpacked into
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// The public key of whoever vouches for it (PEM); without it the one inside is used, which proves no origin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -287,6 +338,25 @@ pub(crate) struct ProveArguments {
     /// How many times each is seeded; the worst counts
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) runs: usize,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DisturbArguments {
+    /// Where to run the environments
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Only these disturbances (repeatable)
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// Print the disturbances, and disturb nobody
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How many tenants an environment has: the first disturbs, or is disturbed; the others have no part in it
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) tenants: usize,
     /// For machines
     #[arg(long)]
     pub(crate) json: bool,
@@ -420,6 +490,10 @@ pub(crate) enum TestPart {
     Compose,
     /// Judges that are made with other people's libraries
     Judges,
+    /// The access matrix on processes, on containers, and on one flat container network
+    Matrix,
+    /// Every seeded fault on processes
+    Prove,
 }
 
 #[derive(Debug, Args)]
@@ -439,6 +513,8 @@ pub(crate) enum BenchPart {
     Docker,
     /// The whole suite
     E2e,
+    /// The access matrix for 3, 10 and 30 tenants, and every seeded fault
+    Matrix,
 }
 
 #[derive(Debug, Args)]

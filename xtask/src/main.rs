@@ -3,6 +3,7 @@
 mod child;
 mod cli;
 mod commands;
+mod evidence;
 mod exit;
 mod overview;
 mod paint;
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     use commands::{
-        bench, certs, compose, describe, dev, doctor, down, e2e, judges, logs, matrix, prove, status, test,
+        bench, certs, compose, describe, dev, disturb, doctor, down, e2e, judges, logs, matrix, prove,
+        status, test, verify_evidence,
     };
     match command {
         Command::Certs(command) => certs::run(&command),
@@ -44,9 +46,11 @@ fn run(command: Command) -> Outcome {
         Command::Down(arguments) => on_runtime(down::run(&arguments)),
         Command::Compose(arguments) => on_runtime(compose::run(&arguments)),
         Command::E2e(arguments) => on_runtime(e2e::run(&arguments)),
+        Command::VerifyEvidence(arguments) => verify_evidence::run(&arguments),
         Command::Prove(arguments) => on_runtime(prove::run(&arguments)),
         Command::Describe(arguments) => on_runtime(describe::run(&arguments)),
         Command::Matrix(arguments) => on_runtime(matrix::run(&arguments)),
+        Command::Disturb(arguments) => on_runtime(disturb::run(&arguments)),
         Command::Judges(arguments) => on_runtime(judges::run(&arguments)),
         Command::Doctor(arguments) => on_runtime(doctor::run(&arguments)),
         Command::Bench(arguments) => on_runtime(bench::run(&arguments)),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::{
     CallTarget, DenialReason, Manner, Method, Operation, Outcome, RequestAuthority, TenantMetadata, Vantage,
+    Who,
 };
 use bulkhead_plan::foreign::Conventions;
 use bulkhead_plan::matrix::Cell;
@@ -272,16 +273,29 @@ async fn judge(site: &Site, service: &PeerName, cell: &Cell, knocked: Knocked) -
     }
 }
 
-/// The service's rightful peer is served now. Says by whom, or what was seen instead.
+/// A rightful peer of the service is served now. Says which, or what was seen of each instead.
 async fn served(site: &Site, service: &PeerName) -> Result<String, String> {
-    let (who, _) = site.rightful_peer_of(service).ok_or("there is nobody who may use it without doubt")?;
+    let mut instead = Vec::new();
+    for (who, _) in site.rightful_peers_of(service) {
+        match serves(site, service, &who).await {
+            Ok(seen) => return Ok(seen),
+            Err(why) => instead.push(why),
+        }
+    }
+    match instead.is_empty() {
+        true => Err("there is nobody who may use it without doubt".to_owned()),
+        false => Err(instead.join("; ")),
+    }
+}
+
+async fn serves(site: &Site, service: &PeerName, who: &Who) -> Result<String, String> {
     let from = Vantage::Host;
     let probe = site.probe(&from)?;
     let address = site.address(&from, service)?;
-    let opening = site.opening(probe, &who, service)?;
+    let opening = site.opening(probe, who, service)?;
     let _place = site.places.acquire().await.map_err(|error| error.to_string())?;
     if *service == NATS {
-        let login = site.login(opening, &who);
+        let login = site.login(opening, who);
         let (seen, _session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
         return match seen.sight {
             Sight::Answered(_) => Ok(seen.to_string()),

@@ -14,4 +14,4 @@ mod run;
 mod site;
 mod talk;
 
-pub use run::{MatrixError, Options, Progress, Run, StandIns, run};
+pub use run::{MatrixError, Options, Progress, Run, StandInProgram, StandIns, run};

@@ -9,6 +9,7 @@ use bulkhead_plan::environment::BackendKind;
 use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::post::{Answered, Order};
 use bulkhead_probe::{Observation, Sight};
+use bulkhead_runtime::engine::Engine;
 use bulkhead_runtime::probe::verdict::{Judged, between};
 use bulkhead_runtime::vantage::service_of;
 use futures::future::join_all;
@@ -101,15 +102,18 @@ fn judge_reach(seen: &Observation<Answered>) -> Judged {
 
 /// What tells this environment's broker from any other that listens on a customary port of this machine.
 async fn broker_identity(site: &Site) -> Result<String, String> {
-    let (who, from) = site.rightful_peer_of(&NATS).ok_or("there is no agent to ask the broker")?;
-    let (seen, _session) = site.log_in(&who, &from).await?;
-    match &seen.sight {
-        Sight::Answered(Answered::Greeting(info)) => {
-            let id = info["server_id"].as_str().ok_or("the broker does not say who it is")?;
-            Ok(id.to_owned())
+    let mut why = "there is no agent to ask the broker".to_owned();
+    for (who, from) in site.rightful_peers_of(&NATS) {
+        let (seen, _session) = site.log_in(&who, &from).await?;
+        match &seen.sight {
+            Sight::Answered(Answered::Greeting(info)) => {
+                let id = info["server_id"].as_str().ok_or("the broker does not say who it is")?;
+                return Ok(id.to_owned());
+            }
+            _ => why = format!("the broker does not say who it is: {seen}"),
         }
-        _ => Err(format!("the broker does not say who it is: {seen}")),
     }
+    Err(why)
 }
 
 /// Knocks at a door that is not to be there. A stranger's door on the same machine is none of this environment's.
@@ -120,7 +124,7 @@ async fn side_door(
     door: SideDoor,
     identity: &Result<String, String>,
 ) -> Judged {
-    let doors = match addresses(site, &cell.from, service, door) {
+    let doors = match addresses(site, &cell.from, service, door).await {
         Ok(doors) => doors,
         Err(why) => return Judged::inconclusive(why),
     };
@@ -173,7 +177,15 @@ fn has_its_own_address(site: &Site) -> bool {
 }
 
 /// Where the door would be: on its customary port; or wherever else the service's process listens.
-fn addresses(site: &Site, from: &Vantage, service: &PeerName, door: SideDoor) -> Result<Vec<String>, String> {
+async fn addresses(
+    site: &Site,
+    from: &Vantage,
+    service: &PeerName,
+    door: SideDoor,
+) -> Result<Vec<String>, String> {
+    if door == SideDoor::Published {
+        return published(site, service).await;
+    }
     let own = site.address(from, service)?;
     let (host, own_port) = own.rsplit_once(':').ok_or_else(|| format!("{own} is no address"))?;
     let address = |port: u16| format!("{host}:{port}");
@@ -186,6 +198,17 @@ fn addresses(site: &Site, from: &Vantage, service: &PeerName, door: SideDoor) ->
             Ok(others.map(address).collect())
         }
     }
+}
+
+/// The ports of this machine that lead to a service's container from anywhere.
+async fn published(site: &Site, service: &PeerName) -> Result<Vec<String>, String> {
+    let record = site.record()?;
+    let id = service_of(record, service).ok_or_else(|| format!("{service} is no service"))?;
+    let known = record.services.iter().find(|service| service.id == id);
+    let container = &known.ok_or_else(|| format!("{id} is no service here"))?.handle;
+    let engine = Engine::connect().await.map_err(|error| error.to_string())?;
+    let ports = engine.published(container).await?;
+    Ok(ports.iter().map(ToString::to_string).collect())
 }
 
 /// The TCP ports that a process of this machine listens on, as the kernel tells.

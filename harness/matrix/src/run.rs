@@ -23,15 +23,36 @@ pub struct Options {
     pub tell: Progress,
 }
 
-/// The programs of the services that are judged, and how they are configured beside what every stand-in needs.
+/// The programs of the services that are judged.
 #[derive(Debug, Clone)]
 pub struct StandIns {
     /// The agent.
-    pub agent: PathBuf,
+    pub agent: StandInProgram,
     /// The poller.
-    pub poller: PathBuf,
-    /// Further top-level entries of their configurations.
+    pub poller: StandInProgram,
+}
+
+/// A program, and how it is configured beside what every stand-in needs.
+#[derive(Debug, Clone)]
+pub struct StandInProgram {
+    /// The program.
+    pub path: PathBuf,
+    /// Further top-level entries of its configuration.
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl StandIns {
+    /// Programs that are configured as they always are.
+    pub fn plain(agent: PathBuf, poller: PathBuf) -> Self {
+        Self { agent: StandInProgram::plain(agent), poller: StandInProgram::plain(poller) }
+    }
+}
+
+impl StandInProgram {
+    /// A program that is configured as it always is.
+    pub fn plain(path: PathBuf) -> Self {
+        Self { path, settings: serde_json::Map::new() }
+    }
 }
 
 /// Who is told how far a run is.
@@ -52,6 +73,8 @@ pub struct Run {
     pub table: Table,
     /// How long the attempts took, all together, probes in their places.
     pub took: Duration,
+    /// How many attempts that were, controls and all: connections, handshakes, calls, steps on a connection.
+    pub attempts: u64,
     /// What of a platform's description is not so.
     pub findings: Vec<String>,
     /// Services whose records nobody can read: what they refuse is taken at their word.
@@ -102,12 +125,14 @@ pub async fn run(
     talk::exhaust(&site, &cells.talk).await;
     let took = began.elapsed();
     let measured = site.take_measured();
+    let attempts = site.vantages.attempts();
     if let Some(site) = Arc::into_inner(site) {
         site.vantages.close().await;
     }
     Ok(Run {
         table: Table::compare(plan, measured),
         took,
+        attempts,
         findings: findings.all().collect(),
         without_records,
     })

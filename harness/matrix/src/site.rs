@@ -197,14 +197,18 @@ impl Site {
         self.model().agents().find(|agent| agent.tenant() == Some(tenant))
     }
 
-    /// Whoever may use a service without any doubt, and the place where it is at home.
-    pub(crate) fn rightful_peer_of(&self, service: &PeerName) -> Option<(Who, Vantage)> {
+    /// Whoever may use a service without any doubt, and the place where it is at home; of the platform's services an agent of
+    /// each tenant. Any of them shows that the door is open: what one tenant has used up, or is cut off from, is no
+    /// other's.
+    pub(crate) fn rightful_peers_of(&self, service: &PeerName) -> Vec<(Who, Vantage)> {
         let has = |name: &PeerName| self.platform.credentials.contains_key(name);
-        let name = match service {
-            PeerName::Tenant(_) => [POLLER, ADMIN].into_iter().find(has)?,
-            PeerName::Platform(_) => self.model().agents().find(has)?,
+        let names: Vec<PeerName> = match service {
+            PeerName::Tenant(_) => [POLLER, ADMIN].into_iter().find(has).into_iter().collect(),
+            PeerName::Platform(_) => {
+                self.model().tenants().filter_map(|tenant| self.first_agent(tenant)).filter(has).collect()
+            }
         };
-        Some((Who::Peer(name.clone()), self.model().home_of(&name)))
+        names.into_iter().map(|name| (Who::Peer(name.clone()), self.model().home_of(&name))).collect()
     }
 }
 

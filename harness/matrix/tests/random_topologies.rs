@@ -4,6 +4,8 @@
 //! The seed is printed; `BULKHEAD_SEED` repeats a run and `BULKHEAD_CASES` makes it longer. A failure is shrunk to the
 //! smallest topology that shows it, and written as a specification and a feature that repeat it.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 use bulkhead_matrix::{Options, Run, StandIns};
@@ -77,11 +79,7 @@ async fn holds(tenants: Vec<TenantSpec>, programs: &Programs) -> Result<(), Test
     let plan = Plan::of(&Model::of_record(&record));
     let options = Options {
         probe: programs.probe.clone(),
-        stand_ins: StandIns {
-            agent: programs.agent.clone(),
-            poller: programs.poller.clone(),
-            settings: serde_json::Map::new(),
-        },
+        stand_ins: StandIns::plain(programs.agent.clone(), programs.poller.clone()),
         tell: Box::new(|_| {}),
     };
     let run = bulkhead_matrix::run(record, &plan, options).await;

@@ -103,6 +103,9 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Stops one service without a death being reported.
     fn stop<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>>;
 
+    /// The same without asking it: nothing is flushed, no connection is closed in order.
+    fn kill<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>>;
+
     /// What the service is doing.
     fn state<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, ServiceState>;
 

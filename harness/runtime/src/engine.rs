@@ -4,9 +4,12 @@ pub mod labels;
 pub mod subnet;
 pub mod sweep;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bollard::Docker;
+use bollard::models::PortBinding;
+use bulkhead_plan::placement::HostPort;
 
 use crate::images::archive::NUMERIC_USER;
 
@@ -84,10 +87,33 @@ impl Engine {
         if rootless { (0, 0) } else { (user.as_raw(), group.as_raw()) }
     }
 
+    /// The ports of this machine that lead to a container from anywhere, and not from the machine itself alone.
+    ///
+    /// # Errors
+    /// The engine does not know the container.
+    pub async fn published(&self, container: &str) -> Result<Vec<HostPort>, String> {
+        let facts = self.docker.inspect_container(container, None).await;
+        let facts = facts.map_err(|error| format!("{container} cannot be inspected: {}", chain(&error)))?;
+        let ports = facts.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
+        let bindings = ports.into_values().flatten().flatten();
+        Ok(bindings.filter_map(|PortBinding { host_ip, host_port }| published(host_ip, host_port)).collect())
+    }
+
     /// The client.
     pub fn docker(&self) -> &Docker {
         &self.docker
     }
+}
+
+/// Where a binding is dialled from this machine, unless it is for this machine alone.
+fn published(address: Option<String>, port: Option<String>) -> Option<HostPort> {
+    let address = address.unwrap_or_default().parse::<IpAddr>().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let port = port?.parse().ok()?;
+    if address.is_loopback() {
+        return None;
+    }
+    let dialled = if address.is_unspecified() { "127.0.0.1".to_owned() } else { address.to_string() };
+    Some(HostPort::new(dialled, port))
 }
 
 /// An error with all its causes on one line.
@@ -115,6 +141,19 @@ pub(crate) fn status_code(error: &bollard::errors::Error) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_this_machine_alone_can_dial_is_not_published() {
+        let binding = |address: &str, port: &str| published(Some(address.to_owned()), Some(port.to_owned()));
+        let everywhere = Some(HostPort::new("127.0.0.1", 32768));
+        assert_eq!(binding("127.0.0.1", "32768"), None);
+        assert_eq!(binding("::1", "32768"), None);
+        for address in ["0.0.0.0", "::", ""] {
+            assert_eq!(binding(address, "32768"), everywhere, "{address}");
+        }
+        assert_eq!(binding("10.1.2.3", "5"), Some(HostPort::new("10.1.2.3", 5)));
+        assert_eq!(published(None, None), None);
+    }
 
     #[tokio::test]
     async fn says_where_no_engine_is_and_what_to_do() {

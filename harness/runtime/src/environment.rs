@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::adopt;
 use crate::backend::docker::DockerBackend;
 use crate::backend::process::ProcessBackend;
-use crate::backend::{Backend, ServiceState};
+use crate::backend::{Backend, LogPart, ServiceState};
 use crate::engine::Engine;
 use crate::engine::labels::{Lease, Scope, checkout_id};
 use crate::error::{Failure, NotReady, StartError};
@@ -127,12 +127,25 @@ impl Environment {
         logs::together(self.backend.as_ref(), &self.record, selection)
     }
 
+    /// What one service has written so far, as it wrote it.
+    pub fn log_of(&self, id: &ServiceId) -> BoxStream<'static, String> {
+        self.backend.log(id, LogPart { last: None, follow: false })
+    }
+
     /// Stops one service and leaves the others alone.
     ///
     /// # Errors
     /// When there is no such service, or it will not stop.
     pub async fn stop_service(&self, id: &ServiceId) -> Result<(), Failure> {
         self.backend.stop(id).await
+    }
+
+    /// The same without asking it: nothing is flushed, no connection is closed in order.
+    ///
+    /// # Errors
+    /// When there is no such service, or it will not end.
+    pub async fn kill_service(&self, id: &ServiceId) -> Result<(), Failure> {
+        self.backend.kill(id).await
     }
 
     /// Starts a service that was stopped or has died, and waits until it answers. Its address may be another one then;

@@ -10,6 +10,7 @@ pub mod beside;
 pub mod build;
 mod cache;
 pub mod console;
+pub mod cut;
 pub mod digest;
 pub mod elf;
 pub mod engine;

@@ -4,14 +4,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use bulkhead_matrix::Run;
 use bulkhead_plan::foreign::{JudgedPlatform, PlatformDescription};
-use bulkhead_plan::matrix::Plan;
+use bulkhead_plan::matrix::{Entry, Plan, Table};
 use bulkhead_runtime::console;
+use serde_json::{Value, json};
 
 use crate::cli::MatrixArguments;
 use crate::commands::matrix;
 use crate::exit::{Failure, OrExit as _, Outcome};
-use crate::{platform, signals};
+use crate::paint::Paint;
+use crate::{platform, say, signals};
 
 pub(crate) async fn run(arguments: &MatrixArguments, file: &Path) -> Outcome {
     let described = read(file)?;
@@ -26,7 +29,12 @@ pub(crate) async fn run(arguments: &MatrixArguments, file: &Path) -> Outcome {
     eprintln!("judging {}, as {} describes it", described.name, file.display());
     show_names(&described);
     let run = matrix::attempt(described, &plan, &events, &cancel).await?;
-    Ok(ExitCode::from(matrix::conclude(arguments, &run)?))
+    if arguments.json {
+        say::line(serde_json::to_string_pretty(&as_json(&run)).or_not_judged()?);
+    } else {
+        matrix::show(arguments, &run, Paint::for_stdout());
+    }
+    Ok(ExitCode::from(run.exit_code()))
 }
 
 fn cannot_use(file: &Path) -> String {
@@ -52,4 +60,34 @@ fn show_names(described: &JudgedPlatform) {
             eprintln!("{:>12} {role} is {name}", "");
         }
     }
+}
+
+fn as_json(run: &Run) -> Value {
+    let table: &Table = &run.table;
+    let cell = |entry: &Entry| {
+        json!({
+            "cell": entry.cell.id(),
+            "layer": entry.cell.layer().code(),
+            "operation": entry.cell.operation.code(),
+            "who": entry.cell.who.to_string(),
+            "from": entry.cell.from.to_string(),
+            "object": entry.cell.operation.object(),
+            "expected": entry.expected.to_string(),
+            "found": entry.measured.outcome.to_string(),
+            "conclusion": entry.conclusion,
+            "evidence": entry.measured.evidence,
+            "unrecorded": entry.measured.unrecorded,
+        })
+    };
+    json!({
+        "cells": table.entries().iter().map(cell).collect::<Vec<_>>(),
+        "flaws": table.flaws(),
+        "findings": run.findings,
+        "without_records": run.without_records,
+        "not_covered": table.unasked().iter().map(|unasked| {
+            json!({ "cells": unasked.cells, "reason": unasked.reason })
+        }).collect::<Vec<_>>(),
+        "took_ms": run.took.as_millis(),
+        "exit_code": run.exit_code(),
+    })
 }

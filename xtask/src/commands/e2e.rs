@@ -11,7 +11,7 @@ use bulkhead_runtime::event::Events;
 use bulkhead_runtime::{build, console};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{E2eArguments, MatrixArguments};
+use crate::cli::{E2eArguments, EvidenceArguments, MatrixArguments};
 use crate::commands::against;
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
@@ -56,6 +56,7 @@ fn as_matrix(arguments: &E2eArguments) -> MatrixArguments {
         cells: false,
         predict: false,
         json: arguments.json,
+        evidence: EvidenceArguments::default(),
     }
 }
 

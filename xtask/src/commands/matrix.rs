@@ -8,15 +8,15 @@ use bulkhead_plan::Topology;
 use bulkhead_plan::access::{Conclusion, Model};
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
 use bulkhead_plan::foreign::JudgedPlatform;
-use bulkhead_plan::matrix::{Column, Entry, Field, Picture, Plan, Table};
+use bulkhead_plan::matrix::{Column, Entry, Field, Picture, Plan};
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
 use bulkhead_runtime::{build, console};
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{BackendChoice, MatrixArguments};
 use crate::commands::against;
+use crate::evidence::{self, Evidence, Outside};
 use crate::exit::{self, Failure, OrExit as _, Outcome};
 use crate::paint::Paint;
 use crate::request::{Request, both};
@@ -35,6 +35,7 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     if arguments.predict {
         return predict(arguments, &request);
     }
+    let asked = (Evidence::of(&arguments.evidence)?, Outside::of(&arguments.evidence)?);
     let cancel = signals::cancelled_by_signal().or_not_started()?;
     let events = console::on_stderr();
     let running = tokio::select! {
@@ -43,14 +44,19 @@ pub(crate) async fn run(arguments: &MatrixArguments) -> Outcome {
     };
     if let Some(record) = running {
         eprintln!("judging {}, which is running ({} backend)", request.name(), record.backend);
-        let run = judge(arguments, record, &events, &cancel).await?;
-        return Ok(ExitCode::from(conclude(arguments, &run)?));
+        let run = judge(arguments, record.clone(), &events, &cancel).await?;
+        return conclude(arguments, &run, &record, asked).await.map(ExitCode::from);
     }
     let environment = request.start(&events, &cancel).await?;
-    let judged = judge(arguments, environment.record().clone(), &events, &cancel).await;
+    let record = environment.record().clone();
+    let judged = judge(arguments, record.clone(), &events, &cancel).await;
     let passed = judged.as_ref().is_ok_and(|run| run.exit_code() == exit::OK);
+    // While the platform is there: what its services wrote goes with it.
+    let verdict = match judged {
+        Ok(run) => conclude(arguments, &run, &record, asked).await,
+        Err(failure) => Err(failure),
+    };
     let down = request.take_down(environment, passed, &events).await;
-    let verdict = judged.and_then(|run| conclude(arguments, &run));
     both(verdict, down).map(ExitCode::from)
 }
 
@@ -108,11 +114,7 @@ pub(crate) async fn attempt(
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
     let options = Options {
         probe: programs.probe,
-        stand_ins: StandIns {
-            agent: programs.agent,
-            poller: programs.poller,
-            settings: serde_json::Map::new(),
-        },
+        stand_ins: StandIns::plain(programs.agent, programs.poller),
         tell: progress(plan.cells().len()),
     };
     tokio::select! {
@@ -134,17 +136,30 @@ fn progress(cells: usize) -> Progress {
     })
 }
 
-/// Shows what was found, and gives the exit code.
-pub(crate) fn conclude(arguments: &MatrixArguments, run: &Run) -> Result<u8, Failure> {
-    if arguments.json {
-        say::line(serde_json::to_string_pretty(&as_json(run)).or_not_judged()?);
-    } else {
+/// Shows what was found, writes it down where that is asked for, and gives the exit code.
+async fn conclude(
+    arguments: &MatrixArguments,
+    run: &Run,
+    record: &EnvironmentRecord,
+    (evidence, outside): (Option<Evidence>, Outside),
+) -> Result<u8, Failure> {
+    if !arguments.json {
         show(arguments, run, Paint::for_stdout());
     }
-    Ok(run.exit_code())
+    if !arguments.json && evidence.is_none() {
+        return Ok(run.exit_code());
+    }
+    let report = evidence::report(run, record, arguments.filter.as_deref(), outside).await;
+    if arguments.json {
+        say::text(report.to_json().or_not_judged()?);
+    }
+    match evidence {
+        Some(evidence) => both(Ok(report.verdict.exit_code), evidence.write(&report, record).await),
+        None => Ok(report.verdict.exit_code),
+    }
 }
 
-fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
+pub(crate) fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
     let table = &run.table;
     show_picture(&Picture::of(table), paint);
     let red: Vec<&Entry> = table.red().collect();
@@ -178,11 +193,12 @@ fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
     }
     let count = |conclusion| table.count(None, conclusion);
     let summary = format!(
-        "{} cells as predicted, {} violated, {} broken, {} not judged, in {:.2}s",
+        "{} cells as predicted, {} violated, {} broken, {} not judged ({} attempts in {:.2}s)",
         count(Conclusion::Passed),
         count(Conclusion::Violated),
         count(Conclusion::Broken),
         count(Conclusion::Inconclusive) + table.flaws().len(),
+        run.attempts,
         run.took.as_secs_f64()
     );
     let word = format!("{:>12}", "Summary");
@@ -237,34 +253,4 @@ fn painted(field: &Field, paint: Paint) -> String {
         Some(Conclusion::Passed) if field.open > 0 => paint.good(&text),
         _ => text,
     }
-}
-
-fn as_json(run: &Run) -> Value {
-    let table: &Table = &run.table;
-    let cell = |entry: &Entry| {
-        json!({
-            "cell": entry.cell.id(),
-            "layer": entry.cell.layer().code(),
-            "operation": entry.cell.operation.code(),
-            "who": entry.cell.who.to_string(),
-            "from": entry.cell.from.to_string(),
-            "object": entry.cell.operation.object(),
-            "expected": entry.expected.to_string(),
-            "found": entry.measured.outcome.to_string(),
-            "conclusion": entry.conclusion,
-            "evidence": entry.measured.evidence,
-            "unrecorded": entry.measured.unrecorded,
-        })
-    };
-    json!({
-        "cells": table.entries().iter().map(cell).collect::<Vec<_>>(),
-        "flaws": table.flaws(),
-        "findings": run.findings,
-        "without_records": run.without_records,
-        "not_covered": table.unasked().iter().map(|unasked| {
-            json!({ "cells": unasked.cells, "reason": unasked.reason })
-        }).collect::<Vec<_>>(),
-        "took_ms": run.took.as_millis(),
-        "exit_code": run.exit_code(),
-    })
 }

@@ -1,6 +1,5 @@
 //! Who shows which certificate to whom.
 
-
 use bulkhead_plan::access::{DenialReason, Expectation, Operation};
 use bulkhead_runtime::probe::impostor::{Disguise, Impostor};
 use bulkhead_runtime::probe::nats::{Login, Session, login};

@@ -18,11 +18,7 @@ async fn is_as_predicted(scene: &mut Scene, cell: String) -> Step {
     let folder = folder.ok_or_else(|| Unmet("the place of the programs is not known".to_owned()))?;
     let options = Options {
         probe: folder.join("bulkhead-probe"),
-        stand_ins: StandIns {
-            agent: folder.join("bulkhead-agent"),
-            poller: folder.join("bulkhead-poller"),
-            settings: serde_json::Map::new(),
-        },
+        stand_ins: StandIns::plain(folder.join("bulkhead-agent"), folder.join("bulkhead-poller")),
         tell: Box::new(|_| {}),
     };
     let run = bulkhead_matrix::run(platform.record.clone(), &plan, options).await;

@@ -162,6 +162,9 @@ async fn show(
     let credential = site.credential(who).map_err(|error| error.to_string())?;
     let credential = credential.ok_or("an impostor without a certificate impersonates nobody")?;
     let port = post.turnstile.address().port();
+    if program.has_ended() {
+        return Err(format!("the stand-in has ended: {}", program.last_words()));
+    }
     let until = Instant::now() + DEADLINE;
     let visit = loop {
         let received =
@@ -188,8 +191,12 @@ async fn show(
             audit.event == Event::Refused && audit.peer_port() == Some(port) && audit.denial().is_some()
         })
     };
+    let patience = program.patience_for_a_record();
     let found =
-        program.book().find_nth(stand_in::PAGE, Place::default(), *refused, (&wanted, DEADLINE), is_it).await;
+        program.book().find_nth(stand_in::PAGE, Place::default(), *refused, (&wanted, patience), is_it).await;
+    if found.is_err() {
+        program.owes_a_record();
+    }
     evidence
         .push(found.as_ref().map_or_else(ToString::to_string, |line| format!("it recorded: {}", line.text)));
     let record = match found.as_ref().ok().and_then(|line| line.audit.as_ref()) {

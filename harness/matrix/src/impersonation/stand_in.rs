@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bulkhead_identity::PeerName;
 use bulkhead_runtime::beside;
@@ -11,6 +14,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::process::Child;
 
+use super::DEADLINE;
 use crate::run::StandIns;
 use crate::site::{NATS, POLLER, Site};
 
@@ -18,13 +22,17 @@ use crate::site::{NATS, POLLER, Site};
 pub(super) const PAGE: &str = "the stand-in";
 /// How often it dials: as fast as impostors can show the next certificate.
 const INTERVAL_MS: u64 = 20;
+/// How long a record is waited for after one that never came.
+const IMPATIENCE: Duration = Duration::from_millis(200);
 /// How many of its last lines explain that it did not dial.
 const SHOWN_LINES: usize = 5;
 
 /// A running stand-in; it ends when it is dropped.
 pub(super) struct StandIn {
     book: Book,
-    _process: Child,
+    process: Mutex<Child>,
+    /// Whether it has already left something without a record that it should have.
+    owes_a_record: AtomicBool,
     _folder: TempDir,
 }
 
@@ -41,12 +49,27 @@ impl StandIn {
             PeerName::Platform(_) => (&programs.poller, poller(site, addresses)?),
         };
         let mut config = config;
-        config.extend(programs.settings.clone());
-        run(site, program, &Value::Object(config))
+        config.extend(program.settings.clone());
+        run(site, &program.path, &Value::Object(config))
     }
 
     pub(super) fn book(&self) -> &Book {
         &self.book
+    }
+
+    /// Whether it is gone: then nobody waits for it to dial.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        !matches!(process.try_wait(), Ok(None))
+    }
+
+    /// How long a record of its is waited for. Whoever keeps none will not begin with the next.
+    pub(super) fn patience_for_a_record(&self) -> Duration {
+        if self.owes_a_record.load(Ordering::Relaxed) { IMPATIENCE } else { DEADLINE }
+    }
+
+    pub(super) fn owes_a_record(&self) {
+        self.owes_a_record.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn last_words(&self) -> String {
@@ -136,5 +159,5 @@ fn run(site: &Site, program: &Path, config: &Value) -> Result<StandIn, String> {
     beside::belongs_to(&site.platform.name, &site.platform.state_dir, "a stand-in", &mut command);
     let process = tokio::process::Command::from(command).kill_on_drop(true).spawn();
     let process = process.map_err(|error| failed("start the program", error))?;
-    Ok(StandIn { book, _process: process, _folder: folder })
+    Ok(StandIn { book, process: Mutex::new(process), owes_a_record: AtomicBool::new(false), _folder: folder })
 }

@@ -72,6 +72,10 @@ impl Round<'_> {
                 self.listen(&self.conventions.listen_to_all(), None).await
             }
             MessageOperation::SubscribeEverything => self.listen(">", None).await,
+            MessageOperation::ListenAtHome => match self.talker.name.tenant() {
+                Some(own) => self.listen(&format!("{own}.>"), None).await,
+                None => Err("only tenants have subjects of their own".to_owned()),
+            },
             MessageOperation::JoinQueue => {
                 let group = format!("workers-{}", self.nonce);
                 self.listen(&self.conventions.listen(tenant), Some(&group)).await
@@ -102,11 +106,28 @@ impl Round<'_> {
     /// Whether the owner has heard anything of this round, after something that the broker took.
     async fn crossed(&self, taken: &Observation<()>, subject: &str) -> Result<Judged, String> {
         let mut evidence = vec![taken.to_string()];
-        let outcome = match judge_operation(&taken.sight, subject) {
+        let mut outcome = match judge_operation(&taken.sight, subject) {
             Outcome::Allowed => self.heard(self.nonce.as_str(), &mut evidence).await?,
             refused => refused,
         };
+        let is_kept = subject.starts_with(&self.conventions.within(&self.owner.tenant, ""))
+            && self.conventions.kept_results(&self.owner.tenant).is_some();
+        if is_kept && outcome == Outcome::Denied(DenialReason::OtherAccount) {
+            outcome = self.kept(subject, &mut evidence).await?;
+        }
         Ok(Judged::new(outcome, evidence))
+    }
+
+    /// Allowed when the platform keeps it among the owner's results: to the platform the subject is who speaks.
+    async fn kept(&self, subject: &str, evidence: &mut Vec<String>) -> Result<Outcome, String> {
+        let archive = super::platform::Archive::of(self.conventions, self.desk.platform()?);
+        // What the owner says afterwards is kept; so what was to be kept before is there by then.
+        let marker = self.results_of(&self.owner.tenant, "marker");
+        self.owner.says(&marker, &format!("marker {}", self.nonce)).await?;
+        archive.wait_for(&self.owner.tenant, &marker).await?;
+        let kept = archive.find(&self.owner.tenant, subject).await?.is_some();
+        evidence.push(format!("the platform keeps it as {}'s: {kept}", self.owner.tenant));
+        Ok(if kept { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) })
     }
 
     /// Allowed when the owner has heard it; else it stayed in the account that it was said in.

@@ -5,7 +5,7 @@ use bulkhead_plan::access::Who;
 use bulkhead_plan::foreign::{AccountKind, Conventions};
 use bulkhead_probe::nats::{Headers, Interest};
 use bulkhead_probe::post::RemoteSession;
-use bulkhead_probe::{Nonce, Observation, Sight};
+use bulkhead_probe::{Nonce, Observation, Refusal, Sight};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -77,11 +77,10 @@ impl Owner {
         for _ in 0..NOTES {
             self.store(&self.origin_subject()).await?;
         }
-        if !self.has_namesake() {
-            return Ok(());
+        if self.has_namesake() {
+            self.keep_namesake().await?;
         }
-        self.create(&self.namesake(), &json!({ "subjects": [self.namesake_subject()] })).await?;
-        self.store(&self.namesake_subject()).await
+        Ok(())
     }
 
     async fn create(&self, name: &str, rest: &Value) -> Result<(), String> {
@@ -193,6 +192,20 @@ impl Owner {
             self.store(&subject).await?;
         }
         Ok(())
+    }
+
+    /// A stream of that name may be there already, where tenants share an account: then it is somebody's, and that is what
+    /// attempts at it will find.
+    async fn keep_namesake(&self) -> Result<(), String> {
+        let name = self.namesake();
+        let config = configuration(&name, &json!({ "subjects": [self.namesake_subject()] }));
+        let made = self.api(&format!("$JS.API.STREAM.CREATE.{name}"), &config).await;
+        // 10058: a stream of the name with another configuration.
+        if matches!(made.sight, Sight::Refused(Refusal::JetStream { error: 10058, .. })) {
+            return Ok(());
+        }
+        must(&made, || format!("{} cannot keep {name}", self.tenant))?;
+        self.store(&self.namesake_subject()).await
     }
 
     /// Stores something that carries its mark.

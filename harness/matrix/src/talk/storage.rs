@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Stage;
 use super::owner::{Owner, configuration};
+use super::platform::Archive;
 use super::talker::{Desk, Talker};
 
 /// The header that has a message replace everything before it.
@@ -78,8 +79,36 @@ impl Visit<'_> {
             Do::List => self.list("$JS.API.STREAM.LIST").await,
             Do::ReadNamesake => self.read_namesake().await,
             Do::PurgeNamesake => self.purge_namesake().await,
+            Do::RollUpRecord => self.roll_up_record().await,
             _ => self.ask(operation).await,
         }
+    }
+
+    /// A result with the header that replaces everything before it, between two that say whether it did: the platform keeps
+    /// what it imports in the order in which it comes.
+    async fn roll_up_record(&self) -> Result<Judged, String> {
+        let conventions = self.stage.site.conventions();
+        let archive = Archive::of(conventions, self.desk.platform()?);
+        let subject =
+            |what: &str| conventions.results(&self.owner.tenant, &format!("{what}-{}", Nonce::fresh()));
+        let (earlier, rolled, later) = (subject("earlier"), subject("rolled"), subject("later"));
+        self.owner.says(&earlier, Nonce::fresh().as_str()).await?;
+        archive.wait_for(&self.owner.tenant, &earlier).await?;
+        let sent = self.talker.session.publish(&rolled, None, Headers::one(ROLL_UP, "all"), "all").await;
+        let mut outcome = judge_operation(&sent.sight, &rolled);
+        let mut evidence = vec![sent.to_string()];
+        if outcome == Outcome::Allowed {
+            // On the same connection as the attempt, so that it comes after it.
+            let marked = self.talker.session.publish(&later, None, Headers::default(), "later").await;
+            evidence.push(marked.to_string());
+            archive.wait_for(&self.owner.tenant, &later).await?;
+            let kept = archive.find(&self.owner.tenant, &earlier).await?.is_some();
+            evidence.push(format!("what was kept before is still there: {kept}"));
+            if kept {
+                outcome = Outcome::Denied(DenialReason::OtherAccount);
+            }
+        }
+        Ok(Judged::new(outcome, evidence))
     }
 
     /// A request or a message, and afterwards a look at what the owner keeps, whatever the answer was.
@@ -148,7 +177,11 @@ impl Visit<'_> {
             _ => judge_operation(&asked.sight, &subject),
         };
         for owner in [self.desk.own(self.stage), Some(self.owner)].into_iter().flatten() {
-            owner.fill_namesake().await?;
+            let filled = owner.fill_namesake().await;
+            // What was hit was hit, whether or not it can be made good.
+            if outcome != Outcome::Allowed {
+                filled?;
+            }
         }
         Ok(Judged::new(outcome, evidence))
     }

@@ -191,12 +191,14 @@ pub enum SideDoor {
     WebSocket,
     /// Any other port on which the service listens.
     Unplanned,
+    /// A port of this machine that leads to the service's container from anywhere, and not from the machine itself alone.
+    Published,
 }
 
 impl SideDoor {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Monitoring, Self::LeafNodes, Self::Cluster, Self::WebSocket, Self::Unplanned];
+    pub const ALL: [Self; 6] =
+        [Self::Monitoring, Self::LeafNodes, Self::Cluster, Self::WebSocket, Self::Unplanned, Self::Published];
 
     /// Where it customarily is.
     pub const fn port(self) -> Option<u16> {
@@ -205,7 +207,7 @@ impl SideDoor {
             Self::LeafNodes => Some(7422),
             Self::Cluster => Some(6222),
             Self::WebSocket => Some(8080),
-            Self::Unplanned => None,
+            Self::Unplanned | Self::Published => None,
         }
     }
 }
@@ -330,11 +332,14 @@ pub enum MessageOperation {
     AskInItsName,
     /// Publishes on `_INBOX.>`, where it awaits answers.
     PublishToInbox,
+    /// Subscribes to everything below its own prefix, to hear it there. The last: whoever hears everything twice answers
+    /// differently.
+    ListenAtHome,
 }
 
 impl MessageOperation {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Publish,
         Self::PublishAsPoller,
         Self::Subscribe,
@@ -348,6 +353,7 @@ impl MessageOperation {
         Self::AskInto,
         Self::AskInItsName,
         Self::PublishToInbox,
+        Self::ListenAtHome,
     ];
 }
 
@@ -388,6 +394,8 @@ pub enum StorageOperation {
     Delete,
     /// Publishes with the header that replaces everything before it.
     RollUp,
+    /// Publishes a result with the header that replaces everything before it, which the platform may have kept.
+    RollUpRecord,
     /// Deletes a bucket of values.
     DeleteBucket,
     /// Has the broker purge the whole account (CVE-2025-30215).
@@ -416,7 +424,7 @@ pub enum StorageOperation {
 
 impl StorageOperation {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::ListNames,
         Self::List,
         Self::Describe,
@@ -434,6 +442,7 @@ impl StorageOperation {
         Self::Reconfigure,
         Self::Delete,
         Self::RollUp,
+        Self::RollUpRecord,
         Self::DeleteBucket,
         Self::PurgeAccount,
         Self::Capture,

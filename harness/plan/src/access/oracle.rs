@@ -175,6 +175,10 @@ impl Model {
                 "the ports that a container listens on cannot be listed from outside",
             ),
             (SideDoor::Unplanned, BackendKind::Process) => Expectation::Unreachable,
+            (SideDoor::Published, BackendKind::Process) => {
+                Expectation::Unspecified("a process has no ports of this machine beside its own")
+            }
+            (SideDoor::Published, BackendKind::Docker | BackendKind::Compose) => Expectation::Unreachable,
             _ if *service == PeerName::Platform(PlatformName::Nats) => Expectation::Unreachable,
             _ => Expectation::Unspecified("only NATS has such a door"),
         }

@@ -37,6 +37,7 @@ words! { SideDoor {
     Cluster = "cluster", "speaks to the cluster port of";
     WebSocket = "websocket", "speaks WebSocket to";
     Unplanned = "unplanned", "speaks to a port that nobody planned of";
+    Published = "published", "speaks to a port of this machine that leads to";
 } }
 
 words! { Manner {
@@ -60,6 +61,7 @@ words! { MessageOperation {
     Subscribe = "subscribe", "listens to the results of";
     SubscribeAnyTenant = "subscribe-any-tenant", "listens to everybody's results and hears";
     SubscribeEverything = "subscribe-everything", "listens to everything and hears";
+    ListenAtHome = "listen-at-home", "listens to everything of its own and hears the results of";
     JoinQueue = "join-queue", "takes results away, in a queue group, from";
     RequestJob = "request-job", "gives a job to an agent of";
     ListenToInboxes = "listen-to-inboxes", "listens to all inboxes and hears answers to";
@@ -88,6 +90,7 @@ words! { StorageOperation {
     Reconfigure = "reconfigure", "changes a stream of";
     Delete = "delete", "deletes a stream of";
     RollUp = "roll-up", "rolls up a stream of";
+    RollUpRecord = "roll-up-record", "rolls up what the platform keeps of";
     DeleteBucket = "delete-bucket", "deletes a bucket of";
     PurgeAccount = "purge-account", "has the broker purge the account of";
     Capture = "capture", "captures in a stream the messages of";

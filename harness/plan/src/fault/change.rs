@@ -40,7 +40,7 @@ pub enum Wiring {
     Flat,
     /// The first agent of the first tenant is on the second tenant's network as well.
     GuestOfAnother,
-    /// Agents' ports are published on every address of the host.
+    /// Agents' ports are published on every address of the host, for which every agent is on the platform's network as well.
     PublishedAgents,
 }
 

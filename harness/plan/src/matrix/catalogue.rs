@@ -109,6 +109,10 @@ impl<'a> Cast<'a> {
                 let operation = Operation::Reach { target: target.clone() };
                 cells.push(Cell { who: Who::Anonymous, from: from.clone(), operation });
                 for door in SideDoor::ALL {
+                    // What is published is published on this machine, and looked for there.
+                    if door == SideDoor::Published && from != Vantage::Host {
+                        continue;
+                    }
                     let operation = Operation::SideDoor { service: target.clone(), door };
                     cells.push(Cell { who: Who::Anonymous, from: from.clone(), operation });
                 }

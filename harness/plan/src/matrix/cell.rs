@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::access::{Operation, Vantage, Who};
 
 /// Who does what to whom, from where.
@@ -16,7 +19,8 @@ pub struct Cell {
 }
 
 /// Where the wall stands that a cell is about, from the ground up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Packets.
     Network,

@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bulkhead_identity::{PeerName, PlatformName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, Layer};
 use super::table::Table;
 use crate::access::{Conclusion, Expectation, Operation, Who};
 
 /// Who acts, seen from whom it is done to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Column {
     /// The tenant's own.
     Own,
@@ -89,7 +92,8 @@ fn concerned(operation: &Operation) -> Option<String> {
 }
 
 /// All cells of one operation and one kind of caller.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Field {
     /// Accesses that are possible, as predicted.
     pub open: usize,
@@ -104,7 +108,8 @@ pub struct Field {
 }
 
 impl Field {
-    fn add(&mut self, conclusion: Conclusion, expected: &Expectation) {
+    /// Counts one more cell.
+    pub fn add(&mut self, conclusion: Conclusion, expected: &Expectation) {
         match (conclusion, expected) {
             (Conclusion::Violated, _) => self.violated += 1,
             (Conclusion::Broken, _) => self.broken += 1,

@@ -21,7 +21,7 @@ pub struct Measured {
 
 impl Measured {
     /// What this makes of an expectation.
-    fn concluded(&self, expected: &Expectation) -> Conclusion {
+    pub fn concluded(&self, expected: &Expectation) -> Conclusion {
         match Conclusion::of(expected, &self.outcome) {
             Conclusion::Passed if self.outcome == Outcome::Allowed && self.unrecorded.is_some() => {
                 Conclusion::Inconclusive

@@ -130,13 +130,13 @@ impl Topology {
     pub(crate) fn rewired(&self, wiring: Wiring) -> Self {
         let mut rewired = self.clone();
         let further = match wiring {
-            Wiring::Flat => Some(NetworkName::Platform),
+            // A tenant's own network leads nowhere: only on another one can a port be published.
+            Wiring::Flat | Wiring::PublishedAgents => Some(NetworkName::Platform),
             Wiring::GuestOfAnother => {
                 self.tenants().get(1).map(|tenant| NetworkName::Tenant(tenant.slug.clone()))
             }
-            Wiring::PublishedAgents => None,
         };
-        let guests = if wiring == Wiring::Flat { usize::MAX } else { 1 };
+        let guests = if wiring == Wiring::GuestOfAnother { 1 } else { usize::MAX };
         let agents = rewired.services.iter_mut().filter(|service| service.role == Role::Agent);
         for agent in agents.take(guests) {
             agent.networks.extend(further.clone());

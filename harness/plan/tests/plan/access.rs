@@ -236,7 +236,7 @@ fn messages_stay_with_their_tenant() {
 fn streams_and_buckets_stay_with_their_tenant() {
     use StorageOperation as Do;
     let of_acme = |operation| Operation::Storage { operation, owner: "acme".parse().unwrap() };
-    let not_the_owner_s_either = [Do::ReadRecord, Do::PurgeRecord, Do::PurgeAccount];
+    let not_the_owner_s_either = [Do::ReadRecord, Do::PurgeRecord, Do::RollUpRecord, Do::PurgeAccount];
     for operation in Do::ALL {
         let member = expected(who(ACME), of_acme(operation));
         match member {

@@ -111,7 +111,7 @@ fn wiring_leaves_what_is_expected_alone() {
         let rewired = wiring.rewire(topology);
         let model = |topology: &Topology| Model::of_topology(topology, BackendKind::Docker);
         assert_eq!(model(&rewired), model(topology), "{}", fault.id());
-        assert_eq!(rewired == *topology, wiring.publishes_agents(), "{}", fault.id());
+        assert!(rewired != *topology, "{}", fault.id());
     }
 }
 

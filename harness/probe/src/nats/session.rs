@@ -136,6 +136,14 @@ impl Session {
         watch.stop(sight, self.local)
     }
 
+    /// Publishes the same thing so many times in one go, and reads what the broker says about all of it.
+    pub async fn burst(&mut self, subject: &str, payload: &str, times: usize) -> Observation<()> {
+        let watch = self.watch(&format!("publish {times} times on {subject}"));
+        let frame = format!("PUB {subject} {}\r\n{payload}\r\n", payload.len()).repeat(times);
+        let sight = self.attempt(&frame).await;
+        watch.stop(sight, self.local)
+    }
+
     /// Subscribes, alone or in a queue group.
     pub async fn subscribe(&mut self, subject: &str, group: Option<&str>) -> Observation<Interest> {
         let group = group.map(|group| format!("{group} ")).unwrap_or_default();

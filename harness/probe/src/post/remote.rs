@@ -34,6 +34,7 @@ struct Shared {
     letters: mpsc::UnboundedSender<String>,
     waiting: Waiting,
     next: AtomicU64,
+    attempts: AtomicU64,
     /// The credentials that it knows, by what they are.
     known: Mutex<HashMap<String, u64>>,
     _work: JoinSet<()>,
@@ -58,8 +59,22 @@ impl Remote {
         let mut work = JoinSet::new();
         work.spawn(send(outgoing, orders, Arc::clone(&waiting)));
         work.spawn(receive(answers, Arc::clone(&waiting)));
-        let (next, known) = (AtomicU64::new(1), Mutex::default());
-        Self { shared: Arc::new(Shared { place: place.into(), letters, waiting, next, known, _work: work }) }
+        let shared = Shared {
+            place: place.into(),
+            letters,
+            waiting,
+            next: AtomicU64::new(1),
+            attempts: AtomicU64::new(0),
+            known: Mutex::default(),
+            _work: work,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// How many attempts it was asked for, controls and all.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.shared.attempts.load(Ordering::Relaxed)
     }
 
     /// Where it stands.
@@ -97,6 +112,7 @@ impl Remote {
     /// The probe is gone. That says nothing about the attempt.
     pub async fn attempt(&self, order: Order) -> Result<Seen, Lost> {
         let number = self.fresh_number();
+        self.shared.attempts.fetch_add(1, Ordering::Relaxed);
         let (told, answer) = oneshot::channel();
         match &mut *locked(&self.shared.waiting) {
             Ok(waiting) => _ = waiting.insert(number, told),

@@ -192,6 +192,10 @@ impl Backend for ComposeBackend {
         self.containers.stop(id)
     }
 
+    fn kill<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>> {
+        self.containers.kill(id)
+    }
+
     fn state<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, ServiceState> {
         self.containers.state(id)
     }

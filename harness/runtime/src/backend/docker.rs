@@ -133,6 +133,32 @@ impl DockerBackend {
         self.creation.as_ref().ok_or_else(|| Failure::NoSuchService(id.clone()))
     }
 
+    async fn end(&self, id: &ServiceId, grace_seconds: i32) -> Result<(), Failure> {
+        let name = self.known(id)?.name;
+        if self.state(id).await != ServiceState::Running {
+            return Ok(());
+        }
+        // Taken back by the report of the end, which may come after the engine's answer and after the next start.
+        self.shared().stopping.insert(id.clone());
+        let docker = self.docker.clone();
+        let stopped = self.to_its_end(async move {
+            let stopped = match grace_seconds {
+                0 => docker.kill_container(&name, None).await,
+                seconds => {
+                    let options = StopContainerOptionsBuilder::default().t(seconds).build();
+                    docker.stop_container(&name, Some(options)).await
+                }
+            };
+            stopped.map_err(|error| refused(format!("stop {name}"), &error))
+        });
+        let stopped = stopped.await;
+        if stopped.is_err() {
+            // It may go on running, and then its next end is its own.
+            self.shared().stopping.remove(id);
+        }
+        stopped
+    }
+
     /// Lets the work go on to its end even when nobody waits for it any more.
     pub(super) async fn to_its_end<T: Send + 'static>(
         &self,
@@ -195,27 +221,12 @@ impl Backend for DockerBackend {
     }
 
     fn stop<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let name = self.known(id)?.name;
-            if self.state(id).await != ServiceState::Running {
-                return Ok(());
-            }
-            // Taken back by the report of the end, which may come after the engine's answer and after the next start.
-            self.shared().stopping.insert(id.clone());
-            let docker = self.docker.clone();
-            let stopped = self.to_its_end(async move {
-                let options = StopContainerOptionsBuilder::default().t(GRACE_SECONDS).build();
-                let stopped = docker.stop_container(&name, Some(options)).await;
-                stopped.map_err(|error| refused(format!("stop {name}"), &error))
-            });
-            let stopped = stopped.await;
-            if stopped.is_err() {
-                // It may go on running, and then its next end is its own.
-                self.shared().stopping.remove(id);
-            }
-            stopped
-        }
-        .boxed()
+        self.end(id, GRACE_SECONDS).boxed()
+    }
+
+    fn kill<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>> {
+        // The engine gives it no time at all: SIGKILL comes at once.
+        self.end(id, 0).boxed()
     }
 
     fn state<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, ServiceState> {

@@ -143,6 +143,23 @@ impl ProcessBackend {
         Ok(RunningService { handle: pid.to_string(), address, loopback, logs: log.display().to_string() })
     }
 
+    async fn end(&self, id: &ServiceId, manner: Manner) -> Result<(), Failure> {
+        let process = {
+            let mut shared = self.shared();
+            let known = shared.services.get(id).ok_or_else(|| Failure::NoSuchService(id.clone()))?;
+            let process = known.owner();
+            shared.stopping.extend(process.clone());
+            process
+        };
+        match process {
+            Some(process) => sweep::end(&process, manner).await.map_err(|reason| Failure::Refused {
+                attempt: format!("end {id} (pid {})", process.pid()),
+                reason,
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn log_path(&self, id: &ServiceId) -> PathBuf {
         self.workdir.path().join("logs").join(format!("{}.log", id.dotted()))
     }
@@ -179,21 +196,11 @@ impl Backend for ProcessBackend {
     }
 
     fn stop<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
-            let process = {
-                let mut shared = self.shared();
-                let known = shared.services.get(id).ok_or_else(|| Failure::NoSuchService(id.clone()))?;
-                let process = known.owner();
-                shared.stopping.extend(process.clone());
-                process
-            };
-            match process {
-                Some(process) => sweep::end(&process, Manner::Gentle).await.map_err(|reason| {
-                    Failure::Refused { attempt: format!("end {id} (pid {})", process.pid()), reason }
-                }),
-                None => Ok(()),
-            }
-        })
+        Box::pin(self.end(id, Manner::Gentle))
+    }
+
+    fn kill<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(self.end(id, Manner::Kill))
     }
 
     fn state<'a>(&'a self, id: &'a ServiceId) -> BoxFuture<'a, ServiceState> {

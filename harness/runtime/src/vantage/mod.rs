@@ -145,6 +145,11 @@ impl Vantages {
         }
     }
 
+    /// How many attempts have been made from all of them, controls and all.
+    pub fn attempts(&self) -> u64 {
+        self.probes.values().map(Remote::attempts).sum()
+    }
+
     /// Ends the probes.
     pub async fn close(self) {
         // Without orders they end, and the engine removes the containers of those that have ended.

@@ -4,6 +4,7 @@
 mod death;
 mod docker;
 mod figures;
+mod matrix;
 mod pki;
 mod process;
 mod raw;
@@ -22,7 +23,8 @@ use crate::{say, signals, tools};
 use figures::Figure;
 use stage::Stage;
 
-const PARTS: [BenchPart; 4] = [BenchPart::Pki, BenchPart::Process, BenchPart::Docker, BenchPart::E2e];
+const PARTS: [BenchPart; 5] =
+    [BenchPart::Pki, BenchPart::Process, BenchPart::Docker, BenchPart::E2e, BenchPart::Matrix];
 
 /// What a run of this command found.
 #[derive(Serialize)]
@@ -103,6 +105,7 @@ async fn measure(part: BenchPart, stage: &Stage) -> Result<Findings, Failure> {
         BenchPart::Docker if tools::engine_answers().await => docker::run(stage).await,
         BenchPart::Docker => Ok(no_engine()),
         BenchPart::E2e => suite::run(stage).await,
+        BenchPart::Matrix => matrix::run(stage).await,
     }
 }
 
@@ -112,6 +115,7 @@ fn title(part: BenchPart) -> &'static str {
         BenchPart::Process => "process backend, warm",
         BenchPart::Docker => "docker backend, warm, beside the bare engine and Compose",
         BenchPart::E2e => "the whole suite with a platform of its own, warm build",
+        BenchPart::Matrix => "the access matrix of a running platform, and the proof of the suite",
     }
 }
 

@@ -1,9 +1,10 @@
 //! One environment after another: without a fault, then with each.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bulkhead_identity::TenantSlug;
-use bulkhead_matrix::{Options, Run, StandIns};
+use bulkhead_matrix::{Options, Run, StandInProgram, StandIns};
 use bulkhead_plan::EnvironmentSpec;
 use bulkhead_plan::access::{Conclusion, Model};
 use bulkhead_plan::fault::{Change, Fault, Ground, Red, Verdict, judge};
@@ -15,7 +16,7 @@ use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
 use bulkhead_runtime::starter::{Lifetime, ProgramSource, StartOptions, Starter};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::BackendChoice;
@@ -160,12 +161,15 @@ impl<'a> Bench<'a> {
         let record = environment.record().clone();
         let plan = Plan::of(&Model::of_record(&record));
         let Programs { agent, poller, probe } = self.programs(fault);
-        let options = Options {
-            probe,
-            stand_ins: StandIns { agent, poller, settings: Map::new() },
-            tell: Box::new(|_| {}),
+        let mistaken = match fault.map(Fault::change) {
+            Some(Change::Code { agents, poller }) => (*agents, *poller),
+            _ => (false, false),
         };
-        let options = with_fault(options, fault);
+        let stand_ins = StandIns {
+            agent: stand_in(agent, fault.filter(|_| mistaken.0)),
+            poller: stand_in(poller, fault.filter(|_| mistaken.1)),
+        };
+        let options = Options { probe, stand_ins, tell: Box::new(|_| {}) };
         tokio::select! {
             run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
             () = self.cancel.cancelled() => Err(interrupted()),
@@ -173,14 +177,13 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Stand-ins make the mistake as well.
-fn with_fault(mut options: Options, fault: Option<&Fault>) -> Options {
-    if let Some(fault) = fault
-        && matches!(fault.change(), Change::Code { .. })
-    {
-        options.stand_ins.settings.insert("seeded_fault".to_owned(), Value::from(fault.id()));
+/// A stand-in makes the mistake as well, where it is in its code.
+fn stand_in(path: PathBuf, fault: Option<&Fault>) -> StandInProgram {
+    let mut program = StandInProgram::plain(path);
+    if let Some(fault) = fault {
+        program.settings.insert("seeded_fault".to_owned(), Value::from(fault.id()));
     }
-    options
+    program
 }
 
 async fn take_down(environment: Environment) -> Result<(), Failure> {

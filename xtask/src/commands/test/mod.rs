@@ -16,13 +16,15 @@ use crate::exit::{OrExit as _, Outcome};
 use crate::{child, platform, say, signals, tools};
 use summary::{Ending, Line, exit_code};
 
-const PARTS: [TestPart; 6] = [
+const PARTS: [TestPart; 8] = [
     TestPart::Cargo,
     TestPart::Process,
     TestPart::Docker,
     TestPart::Flat,
     TestPart::Compose,
     TestPart::Judges,
+    TestPart::Matrix,
+    TestPart::Prove,
 ];
 
 /// The tests of builds that can make mistakes. In the whole workspace as before, so that cargo finds every foreign
@@ -61,6 +63,14 @@ pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
                 lines.push(run.timed("scenarios on a flat container network", part).await);
             }
             TestPart::Compose => lines.extend(compose::parts(&run).await),
+            TestPart::Matrix => {
+                lines.push(run.timed("access matrix on processes", run.matrix("process", &[])).await);
+                for (label, title) in [("docker", "containers"), ("flat", "a flat container network")] {
+                    let part = run.matrix_on_engine(label);
+                    lines.push(run.timed(&format!("access matrix on {title}"), part).await);
+                }
+            }
+            TestPart::Prove => lines.push(run.timed("seeded faults on processes", run.prove()).await),
             TestPart::Judges => lines.push(run.timed("judges of others' making", run.judges()).await),
         }
     }
@@ -117,6 +127,31 @@ impl Run {
         let ending = self.command(command).await;
         forget_after_pass(&ending, &name);
         ending
+    }
+
+    /// The access matrix of a platform of its own.
+    async fn matrix(&self, label: &str, further: &[&str]) -> Ending {
+        let backend = if label == "process" { "process" } else { "docker" };
+        let mut command = tools::this_program();
+        let name = environment_name(&format!("matrix-{label}"));
+        command.args(["matrix", "--fresh", "--name", &name, "--backend", backend]).args(further);
+        let ending = self.command(command).await;
+        forget_after_pass(&ending, &name);
+        ending
+    }
+
+    async fn matrix_on_engine(&self, label: &str) -> Ending {
+        let further: &[&str] = if label == "flat" { &["--network", "flat", "--tenants", "2"] } else { &[] };
+        match tools::engine_answers().await {
+            true => self.matrix(label, further).await,
+            false => no_engine(),
+        }
+    }
+
+    async fn prove(&self) -> Ending {
+        let mut command = tools::this_program();
+        command.args(["prove", "--backend", "process"]);
+        self.command(command).await
     }
 
     /// What the judges are made with is looked for first: without it they have seen nothing, which is no verdict.

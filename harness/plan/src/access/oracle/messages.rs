@@ -65,7 +65,9 @@ fn of_an_outsider(operation: MessageOperation) -> Expectation {
         | MessageOperation::SubscribeEverything
         | MessageOperation::JoinQueue => Expectation::denied(SubscribePermission),
         // Permitted, since everybody needs an inbox of their own; but it is an inbox in the caller's own account.
-        MessageOperation::ListenToInboxes | MessageOperation::PublishToInbox
+        MessageOperation::ListenToInboxes
+        | MessageOperation::PublishToInbox
+        | MessageOperation::ListenAtHome
         // A reply subject means something in the sender's own account only, and the broker writes who asks.
         | MessageOperation::AnswerInto
         | MessageOperation::ReceiptInto
@@ -78,6 +80,9 @@ fn of_an_outsider(operation: MessageOperation) -> Expectation {
 fn of_the_administrator(operation: MessageOperation) -> Expectation {
     match operation {
         MessageOperation::ListenToInboxes => Expectation::denied(OtherAccount),
+        MessageOperation::ListenAtHome => {
+            Expectation::Unspecified("the administrator has no subjects of its own")
+        }
         MessageOperation::Subscribe
         | MessageOperation::SubscribeAnyTenant
         | MessageOperation::SubscribeEverything
@@ -101,7 +106,8 @@ fn of_the_poller(operation: MessageOperation) -> Expectation {
         | MessageOperation::AnswerInto
         | MessageOperation::ReceiptInto
         | MessageOperation::AskInto
-        | MessageOperation::AskInItsName => OWN_ACCOUNT,
+        | MessageOperation::AskInItsName
+        | MessageOperation::ListenAtHome => OWN_ACCOUNT,
     }
 }
 

@@ -26,6 +26,8 @@ fn of_a_member(operation: StorageOperation) -> Expectation {
     match operation {
         // The platform keeps it, in its own account.
         Do::ReadRecord | Do::PurgeRecord => Expectation::denied(NotFound),
+        // What is kept stays, whatever the message says.
+        Do::RollUpRecord => Expectation::denied(OtherAccount),
         Do::PurgeAccount => Expectation::denied(PublishPermission),
         Do::ReadNamesake | Do::PurgeNamesake => {
             Expectation::Unspecified("a stream of one's own is no namesake of itself")
@@ -57,7 +59,7 @@ fn of_an_outsider(operation: StorageOperation) -> Expectation {
         | Do::DeliverInto
         | Do::PullInto => OtherAccount,
         // Its subject is one of the owner's.
-        Do::Store | Do::RollUp | Do::PurgeAccount => PublishPermission,
+        Do::Store | Do::RollUp | Do::RollUpRecord | Do::PurgeAccount => PublishPermission,
         Do::Describe
         | Do::ReadMessage
         | Do::Consume

@@ -1,6 +1,6 @@
 //! Mistakes in the broker's configuration.
 
-use crate::fault::Caller::{Admin, Nobody, Other, Own};
+use crate::fault::Caller::{Admin, Hostile, Nobody, Other, Own, Poller};
 use crate::fault::Object::Broker;
 use crate::fault::nats::Accounts;
 use crate::fault::pattern::cells;
@@ -18,32 +18,32 @@ pub(super) const FAULTS: &[Fault] = &[
         "All tenants share one account, each with permissions for its own prefix, inboxes and the JetStream API.",
         "research/nats-isolation.md, design a1: leaks replies, streams and consumers",
         Change::Accounts(Accounts::Shared),
-        Red::Cells(&[
-            cells("nats.listen-to-inboxes").by(&[Other]).open(),
-            cells("js.read-message").by(&[Other]).open(),
-            cells("js.purge").by(&[Other]).open(),
-        ]),
-    ),
+        Red::Cells(&[cells("nats.listen-to-inboxes").by(&[Other]).open(), cells("nats.answer-into").by(&[Other]).open(), cells("js.read-message").by(&[Other]).open(), cells("js.capture").by(&[Other]).open(), cells("js.purge").by(&[Other]).open()]),
+    )
+    .may_also(&[// Whatever is done in the one account is done to everybody in it.
+        cells("nats.*"), cells("js.*"), cells("broker.*")]),
     Fault::new(
         "one-account-own-streams",
         "All tenants share one account, and the JetStream API is limited to streams named after the tenant.",
         "research/nats-isolation.md, design a2: own streams capture others' subjects, allow_responses leaks",
         Change::Accounts(Accounts::SharedWithOwnStreams),
         Red::Cells(&[cells("nats.listen-to-inboxes").by(&[Other]).open()]),
-    ),
+    )
+    .where_covered(Covered::Nowhere("the matrix gives its streams and inboxes new names in each run, which no permission can list beforehand: nobody could keep anything")),
     Fault::new(
         "one-account-pull-only",
         "All tenants share one account, and may only pull from streams that are there.",
         "research/nats-isolation.md, design a3: allow_responses and replies leak still",
         Change::Accounts(Accounts::SharedPullOnly),
         Red::Cells(&[cells("nats.listen-to-inboxes").by(&[Other]).open()]),
-    ),
+    )
+    .where_covered(Covered::Nowhere("the matrix gives its streams and inboxes new names in each run, which no permission can list beforehand: nobody could keep anything")),
     Fault::new(
         "broker-verifies-without-mapping",
         "The broker verifies certificates and does not map them to users (`verify` in place of `verify_and_map`).",
         "research/nats-isolation.md, attacks: CONNECT with another's user name leaks; research/serviceradar.md: upstream has both",
         Change::Files(&[replace("verify_and_map: true", "verify: true")]),
-        Red::RefusesToStart("authorization"),
+        Red::RefusesToStart("Authorization Violation"),
     ),
     Fault::new(
         "broker-default-user",
@@ -53,8 +53,10 @@ pub(super) const FAULTS: &[Fault] = &[
             replace("verify_and_map: true", "verify: true"),
             FileEdit::Append { file: CONF, text: "\nno_auth_user: \"poller.serviceradar\"\n" },
         ]),
-        Red::Cells(&[cells("nats.subscribe").by(&[Other]).open()]),
-    ),
+        Red::Cells(&[cells("nats.connect").by(&[Hostile("common-name-only")]).open()]),
+    )
+    .may_also(&[// Everybody is the poller, and nobody has an account of their own to show anything in.
+        cells("nats.*"), cells("js.*"), cells("broker.*"), cells("admin.*"), cells("poller.*")]),
     Fault::new(
         "broker-asks-for-no-certificate",
         "The broker asks for no certificate and takes everybody for the poller.",
@@ -63,8 +65,10 @@ pub(super) const FAULTS: &[Fault] = &[
             replace("  verify_and_map: true\n", ""),
             FileEdit::Append { file: CONF, text: "\nno_auth_user: \"poller.serviceradar\"\n" },
         ]),
-        Red::Cells(&[cells("nats.connect").by(&[Nobody]).open()]),
-    ),
+        Red::Cells(&[cells("nats.connect").by(&[Nobody]).open(), cells("nats.connect").by(&[Hostile("self-signed")]).open()]),
+    )
+    .may_also(&[// Everybody is the poller, and nobody has an account of their own to show anything in.
+        cells("nats.*"), cells("js.*"), cells("broker.*"), cells("admin.*"), cells("poller.*")]),
     Fault::new(
         "broker-takes-old-tls",
         "The broker takes TLS 1.2, under which certificates travel in the clear.",
@@ -94,8 +98,10 @@ pub(super) const FAULTS: &[Fault] = &[
             ),
             replace("allow: [\"{tenant}.>\", \"svc.>\",", "allow: [\">\","),
         ]),
-        Red::Cells(&[cells("nats.publish").by(&[Other])]),
-    ),
+        Red::Cells(&[cells("nats.publish").by(&[Other]).open()]),
+    )
+    .may_also(&[// What was refused by permission is now taken, and stays in the account; the platform hears all inboxes.
+        cells("nats.*").by(&[Other, Poller]), cells("js.*").by(&[Other]), cells("broker.*").by(&[Own]), cells("admin.*").by(&[Own, Other]).otherwise()]),
     Fault::new(
         "tenants-import-platform-jetstream",
         "The platform's JetStream API is imported into tenants' accounts.",
@@ -112,7 +118,8 @@ pub(super) const FAULTS: &[Fault] = &[
             ),
         ]),
         Red::Cells(&[cells("js.read-record").by(&[Other]).open()]),
-    ),
+    )
+    .where_covered(Covered::Nowhere("measured: an account with a JetStream of its own is answered by that one on nats-server 2.15.1, so that the import has no effect and every cell stays green; an account without one could not keep what attempts need")),
     Fault::new(
         "permissions-missing",
         "Agents may publish and listen to everything in their tenant's account.",
@@ -125,7 +132,9 @@ pub(super) const FAULTS: &[Fault] = &[
             cells("nats.publish").by(&[Other]).otherwise(),
             cells("nats.subscribe").by(&[Other]).otherwise(),
         ]),
-    ),
+    )
+    .may_also(&[// The account still stands: what is taken stays in it.
+        cells("nats.*").by(&[Own, Other]), cells("js.*").by(&[Other]).otherwise(), cells("broker.*").by(&[Own]).otherwise(), cells("admin.*").by(&[Own, Other]).otherwise()]),
     Fault::new(
         "agents-speak-as-the-poller",
         "Agents may publish what only the poller says of their tenant.",
@@ -138,11 +147,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "Agents may call the parts of the JetStream API that concern the whole server.",
         "research/nats-isolation.md, attacks: META stepdown, SERVER.REMOVE, ACCOUNT.PURGE (CVE-2025-30215)",
         Change::Files(&[replace("\"$JS.API.META.>\", \"$JS.API.ACCOUNT.>\", \"$JS.API.SERVER.>\", ", "")]),
-        Red::Cells(&[
-            cells("broker.step-down").by(&[Own]),
-            cells("js.purge-account").by(&[Other]),
-        ]),
-    ),
+        Red::Cells(&[cells("js.purge-account").by(&[Other]).otherwise(), cells("broker.remove-server").by(&[Own]).otherwise()]),
+    )
+    .may_also(&[cells("js.purge-account").otherwise(), cells("broker.*").by(&[Own]).otherwise()]),
     Fault::new(
         "quotas-missing",
         "Tenants' accounts have no quotas: one takes the storage, the connections and the message sizes of all.",
@@ -170,7 +177,10 @@ pub(super) const FAULTS: &[Fault] = &[
             replace("    users: [ { user: \"admin.platform.serviceradar\",", "    users: [ { user: \"nobody.platform.serviceradar\","),
         ]),
         Red::Cells(&[cells("nats.subscribe").by(&[Admin]).open()]),
-    ),
+    )
+    .may_also(&[// The administrator's requests no longer say who asks, so that the poller answers none: whatever is read as it
+        // is not read.
+        cells("*").by(&[Admin]), cells("nats.*").otherwise(), cells("poller.*").otherwise(), cells("admin.*").otherwise(), cells("broker.*").otherwise(), cells("js.*").otherwise()]),
     Fault::new(
         "tenants-import-each-other",
         "One tenant's results are imported into another's account, under a prefix of its own.",
@@ -186,7 +196,7 @@ pub(super) const FAULTS: &[Fault] = &[
                  account: T_{other}, subject: \"{other}.agents.>\" }, prefix: \"{tenant}.partners\" } ]",
             ),
         ]),
-        Red::Cells(&[cells("nats.hear-at-home").by(&[Other]).open()]),
+        Red::Cells(&[cells("nats.listen-at-home").by(&[Other]).open()]),
     ),
     Fault::new(
         "one-stream-for-all",

@@ -11,15 +11,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "A tenant's authority has no name constraint, so that it signs for other tenants and for the poller.",
         "research/nats-isolation.md, \"Rogue tenant CA\": no defence, leak; upstream's generate-tenant-ca writes none",
         Change::Pki(Weakness::NO_NAME_CONSTRAINT),
-        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open()]),
-    ),
+        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open(), cells("nats.connect").by(&[Hostile("other-alternative-name")]).open(), cells("nats.connect").by(&[Hostile("localhost-name")]).open()]),
+    )
+    .may_also(&[// The services have a second wall: the issuer decides what it may name, and the leaf has its profile.
+        cells("tls.*").by(&[Hostile("wrong-issuer"), Hostile("extra-name"), Hostile("localhost-name"), Hostile("other-alternative-name")]).otherwise(), cells("nats.connect").by(&[Hostile("extra-name")]).open()]),
     Fault::new(
         "platform-authority-unconstrained",
         "The platform's authority has no name constraint, so that it signs for tenants' agents.",
         "research/mtls-identity.md, attack catalogue: root or platform CA signing a tenant's name",
         Change::Pki(Weakness::PLATFORM_UNCONSTRAINED),
-        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open()]),
-    ),
+        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open(), cells("nats.connect").by(&[Hostile("other-alternative-name")]).open()]),
+    )
+    .may_also(&[cells("tls.*").by(&[Hostile("wrong-issuer"), Hostile("extra-name"), Hostile("other-alternative-name")]).otherwise(), cells("nats.connect").by(&[Hostile("extra-name")]).open()]),
     Fault::new(
         "tenant-authority-unlimited",
         "A tenant's authority has no path length, so that it may make authorities below itself.",
@@ -37,13 +40,14 @@ pub(super) const FAULTS: &[Fault] = &[
             cells("tls.handshake").by(&[Hostile("borrowed-issuer-name")]).open(),
             cells("nats.connect").by(&[Hostile("borrowed-issuer-name")]).open(),
         ]),
-    ),
+    )
+    .may_also(&[cells("tls.impersonate").by(&[Hostile("borrowed-issuer-name")]).open()]),
     Fault::new(
         "leaves-name-localhost",
         "Every agent's certificate names localhost as well, as upstream's script writes it.",
         "research/serviceradar.md, \"Names and files\": SANs are the CN, <component>.serviceradar, localhost, 127.0.0.1",
         Change::Pki(Weakness::LOCALHOST_IN_LEAVES),
-        Red::RefusesToStart("every peer would refuse it"),
+        Red::RefusesToStart("the alternative name DNS:localhost does not belong to the common name"),
     ),
     Fault::new(
         "broker-user-of-shared-name",
@@ -58,7 +62,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 with: "user: \"{first component}.serviceradar\"",
             }],
         ),
-        Red::RefusesToStart("every peer would refuse it"),
+        Red::RefusesToStart(".serviceradar does not belong to the common name"),
     ),
     Fault::new(
         "revocation-lists-ignored",

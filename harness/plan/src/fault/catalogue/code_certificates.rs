@@ -1,6 +1,6 @@
 //! Mistakes in how certificates are judged, which only a build made for it can make.
 
-use crate::fault::Caller::{Hostile, Other, Own};
+use crate::fault::Caller::{Broker, Hostile, Other, Own};
 use crate::fault::Object::{Agent, Poller};
 use crate::fault::pattern::cells;
 use crate::fault::{Change, Covered, Fault, Pattern, Red};
@@ -18,21 +18,25 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/serviceradar.md: its services trust root.pem alone, so any tenant's certificate passes the handshake",
         BOTH,
         Red::Cells(&[cells("tls.handshake").by(&[Other]).at(&[Agent]).open()]),
-    ),
+    )
+    .may_also(&[// Any certificate of the root's is somebody, so that other walls speak in its place, or none.
+        cells("tls.*"), cells("grpc.*")]),
     Fault::new(
         "verifier-common-name-only",
         "The common name alone is the identity; alternative names are not looked at.",
         "RFC 6125, section 6.4.4; CVE-2014-3577 is the class",
         BOTH,
         Red::Cells(&[believed(&[Hostile("common-name-only")])]),
-    ),
+    )
+    .may_also(&[cells("tls.*").by(&[Hostile("localhost-name")]).open(), cells("tls.*").by(&[Hostile("other-common-name")]).otherwise()]),
     Fault::new(
         "verifier-alternative-name-only",
         "The alternative name alone is the identity; the common name, by which people go, is not looked at.",
         "webpki, Go and OpenSSL do so (research/mtls-identity.md, attack catalogue: CN acme + SAN globex and the reverse)",
         BOTH,
         Red::Cells(&[believed(&[Hostile("other-common-name")])]),
-    ),
+    )
+    .may_also(&[cells("tls.*").by(&[Hostile("two-common-names")]).open()]),
     Fault::new(
         "verifier-first-common-name",
         "Of two common names the first counts.",
@@ -59,8 +63,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "It is not asked what a certificate is for.",
         "research/mtls-identity.md, attack catalogue: wrong, absent or any EKU",
         BOTH,
-        Red::Cells(&[believed(&[Hostile("no-purpose")])]),
-    ),
+        Red::Cells(&[believed(&[Hostile("no-purpose")]), believed(&[Hostile("only-for-servers")]), believed(&[Hostile("only-for-clients")])]),
+    )
+    .may_also(&[// NATS's certificate is for servers only, and is refused for what else is in it.
+        cells("*").by(&[Broker]).otherwise()]),
     Fault::new(
         "verifier-issuer-by-name",
         "An issuer is known by its name, and its signature is not verified.",
@@ -78,7 +84,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "CVE-2021-44532; research/mtls-identity.md: the issuer decides the policy",
         BOTH,
         Red::Cells(&[believed(&[Hostile("wrong-issuer")])]),
-    ),
+    )
+    .may_also(&[cells("tls.*").by(&[Hostile("wrong-issuer"), Hostile("extra-name"), Hostile("localhost-name"), Hostile("other-alternative-name")]).otherwise()]),
     Fault::new(
         "verifier-extra-names-ignored",
         "A further name beside the right ones passes.",
@@ -92,7 +99,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/mtls-identity.md, \"The verifier to build\", step 3 left out",
         BOTH,
         Red::Cells(&[believed(&[Hostile("localhost-name")]), believed(&[Hostile("common-name-only")])]),
-    ),
+    )
+    .may_also(&[believed(&[Hostile("no-purpose")]), cells("tls.*").by(&[Hostile("other-common-name")]).otherwise()]),
     Fault::new(
         "member-by-prefix",
         "A tenant is known by how its slug begins: acme2 is acme.",
@@ -120,7 +128,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/mtls-identity.md: handlers read peer_certs()[0] only",
         BOTH,
         Red::Cells(&[cells("grpc.get-*").by(&[Hostile("trailing-certificate")]).at(&[Agent]).open()]),
-    ),
+    )
+    .may_also(&[cells("grpc.*").by(&[Hostile("trailing-certificate")])]),
     Fault::new(
         "dialer-any-name",
         "Whoever answers is taken for whom was dialled, if a trusted authority has named it at all.",
@@ -134,7 +143,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/serviceradar.md: upstream's poller trusts root.pem alone",
         Change::Code { agents: false, poller: true },
         Red::Cells(&[cells("tls.impersonate").by(&[Other]).at(&[Agent]).open()]),
-    ),
+    )
+    .may_also(&[// An authority that is known after all is refused for what it may name.
+        cells("tls.impersonate").by(&[Hostile("wrong-issuer")]).at(&[Agent]).otherwise()]),
     Fault::new(
         "authority-hints-sent",
         "A server tells strangers which authorities it trusts, and with that who the tenants are.",

@@ -1,6 +1,6 @@
 //! Mistakes in how connections and calls are let in, which only a build made for it can make.
 
-use crate::fault::Caller::{Nobody, Other, Own};
+use crate::fault::Caller::{Admin, Nobody, Other, Own};
 use crate::fault::Object::{Agent, Poller};
 use crate::fault::pattern::cells;
 use crate::fault::{Change, Covered, Fault, Red};
@@ -24,7 +24,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "RFC 8446, section 1.2; research/nats-isolation.md, design: min_version 1.3",
         BOTH,
         Red::Cells(&[cells("tls.old-tls").at(&[Agent, Poller]).open()]),
-    ),
+    )
+    .may_also(&[
+        // Who has no business there is refused a little later.
+        cells("tls.old-tls").otherwise(),
+    ]),
     Fault::new(
         "alpn-not-required",
         "The application protocol is not agreed on.",
@@ -38,7 +42,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "nginx' ssl_verify_client optional; one agent's handler is reachable without a client certificate",
         BOTH,
         Red::Cells(&[cells("grpc.*").by(&[Nobody]).open(), cells("tls.handshake").by(&[Nobody]).open()]),
-    ),
+    )
+    .may_also(&[cells("grpc.*").by(&[Nobody]).otherwise()]),
     Fault::new(
         "authority-ignored",
         "`:authority` is not compared with the service's own name.",
@@ -52,21 +57,24 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/mtls-identity.md: an x-tenant-id must be absent or equal the certificate's",
         BOTH,
         Red::Cells(&[cells("grpc.*+claim").open()]),
-    ),
+    )
+    .may_also(&[cells("grpc.*+claim*").open()]),
     Fault::new(
         "tenant-from-metadata",
         "The caller's tenant is what the metadata say.",
         "CWE-639; Grafana Loki's X-Scope-OrgID trusts whoever sets it",
         BOTH,
         Red::Cells(&[cells("grpc.*+claim").open()]),
-    ),
+    )
+    .may_also(&[cells("grpc.*+claim*").otherwise()]),
     Fault::new(
         "tenant-claim-first-counts",
         "Of several tenants in the metadata the first counts.",
         "CWE-235; research/mtls-identity.md, attack catalogue: duplicate tenant metadata",
         BOTH,
         Red::Cells(&[cells("grpc.*+claim-twice").open()]),
-    ),
+    )
+    .may_also(&[cells("grpc.*+claim-twice").otherwise()]),
     Fault::new(
         "tenant-claim-binary-overlooked",
         "A tenant in binary metadata is overlooked, which gRPC hands to readers decoded.",
@@ -80,21 +88,31 @@ pub(super) const FAULTS: &[Fault] = &[
         "CWE-862",
         BOTH,
         Red::Cells(&[cells("grpc.*").by(&[Own]).at(&[Agent]).open()]),
-    ),
+    )
+    .may_also(&[
+        // A method that the service does not have ends without a record of a refusal.
+        cells("grpc.*"),
+    ]),
     Fault::new(
         "audit-refusals-missing",
         "Refusals leave no record.",
         "CWE-778; OWASP ASVS 5.0, V16.3",
         BOTH,
         Red::Cells(&[cells("tls.handshake").by(&[Other]).otherwise(), cells("grpc.*+claim").otherwise()]),
-    ),
+    )
+    .may_also(&[cells("tls.*").otherwise(), cells("grpc.*").otherwise()]),
     Fault::new(
         "audit-accepted-missing",
         "Accepted connections and calls leave no record.",
         "CWE-778; research/serviceradar.md: each access is logged",
         BOTH,
         Red::Cells(&[cells("grpc.*").by(&[Own]).otherwise()]),
-    ),
+    )
+    .may_also(&[
+        cells("tls.*").otherwise(),
+        cells("grpc.*").otherwise(), // The administrator's readings are accepted by the same record.
+        cells("admin.read-results").by(&[Admin]).otherwise(),
+    ]),
     Fault::new(
         "handshake-serial",
         "One handshake is served after the other: a silent client keeps everybody out.",

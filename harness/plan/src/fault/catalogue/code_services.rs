@@ -1,6 +1,6 @@
 //! Mistakes in what poller and agents do with what they learn, which only a build made for it can make.
 
-use crate::fault::Caller::{Admin, Other, Own};
+use crate::fault::Caller::{Admin, Hostile, Other, Own};
 use crate::fault::Object::Agent;
 use crate::fault::pattern::cells;
 use crate::fault::{Change, Covered, Fault, Red};
@@ -15,14 +15,17 @@ pub(super) const FAULTS: &[Fault] = &[
         "CWE-129; design, isolation model: subject prefix per tenant",
         POLLER,
         Red::Cells(&[cells("poller.file-polled").by(&[Other]).open()]),
-    ),
+    )
+    .may_also(&[// What is reported takes the same way.
+        cells("poller.*")]),
     Fault::new(
         "results-without-prefix",
         "What the poller publishes goes out without the tenant's prefix.",
         "research/serviceradar.md: subjects are <slug>.…; the prefix came with multi-tenancy",
         POLLER,
         Red::Cells(&[cells("poller.file-polled").by(&[Own])]),
-    ),
+    )
+    .may_also(&[cells("poller.*")]),
     Fault::new(
         "reports-by-claim",
         "A report is filed under the tenant and agent that it names, and not under the certificate's.",
@@ -35,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "What is learnt is filed under every tenant: a broadcast where an address was meant.",
         "CWE-668",
         POLLER,
-        Red::Cells(&[cells("poller.file-report").by(&[Other]).open()]),
+        Red::Cells(&[cells("poller.file-report").by(&[Other]).open(), cells("poller.file-polled").by(&[Other]).open()]),
     ),
     Fault::new(
         "inner-names-collide",
@@ -66,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "The last answer to the administrator is given again for a second, whatever tenant is asked about.",
         "CWE-524; a cache whose key lacks the tenant",
         POLLER,
-        Red::Cells(&[cells("admin.read-results").by(&[Admin])]),
+        Red::Cells(&[cells("admin.read-results").by(&[Admin]).otherwise()]),
     ),
     Fault::new(
         "admin-anybody",
@@ -85,24 +88,24 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/nats-isolation.md, attacks: PubAck with reply into another's space",
         POLLER,
         Red::Cells(&[cells("nats.receipt-into").by(&[Other]).open()]),
-    ),
+    )
+    .may_also(&[cells("nats.receipt-into").by(&[Own]).open()]),
     Fault::new(
         "stream-rollup-allowed",
         "A tenant's message may replace everything that the platform has kept of it.",
         "research/nats-isolation.md, \"Why this shape\": roll-up off",
         POLLER,
         Red::Cells(&[cells("js.roll-up-record").by(&[Own]).open()]),
-    )
-    .where_covered(Covered::Nowhere(
-        "the matrix has no operation that rolls up what the platform keeps: js.roll-up is about the tenant's own stream",
-    )),
+    ),
     Fault::new(
         "agent-any-poller",
         "Any platform service and any component of the own tenant is believed to be the poller.",
         "CWE-863",
         AGENTS,
         Red::Cells(&[cells("grpc.get-*").by(&[Own]).at(&[Agent]).open()]),
-    ),
+    )
+    .may_also(&[// The same agent, with something behind its certificate.
+        cells("grpc.*").by(&[Hostile("trailing-certificate")]).at(&[Agent]).open(), cells("grpc.stream-results").by(&[Own]).at(&[Agent]).open()]),
     Fault::new(
         "agent-id-ignored",
         "An agent answers what was meant for another.",

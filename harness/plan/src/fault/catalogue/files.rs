@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 with: "trust/partner.pem",
             },
         ]),
-        Red::RefusesToStart(" is expected"),
+        Red::RefusesToStart("trust.tenant has the authority of tenant "),
     ),
     Fault::new(
         "authority-key-mounted",

@@ -1,7 +1,7 @@
 //! Mistakes in how containers are put up.
 
 use crate::fault::Object::{Agent, Broker};
-use crate::fault::Place::{Host, OtherNetwork, Outside, PlatformNetwork};
+use crate::fault::Place::{Host, OtherNetwork, PlatformNetwork};
 use crate::fault::pattern::{Ground, cells};
 use crate::fault::{Change, Covered, Fault, FileEdit, Red, Wiring};
 
@@ -14,7 +14,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "All agents are on one network, while each tenant is said to have its own.",
         "Compose and Kubernetes put everything on one network unless told otherwise (docs.docker.com, \"Networking in Compose\")",
         Change::Wiring(Wiring::Flat),
-        Red::Cells(&[cells("net.reach").at(&[Agent]).from(&[PlatformNetwork]).open()]),
+        Red::Cells(&[cells("net.reach").at(&[Agent]).from(&[PlatformNetwork]).open(), cells("net.reach").at(&[Agent]).from(&[OtherNetwork]).open()]),
     )
     .where_covered(NO_NETWORKS),
     Fault::new(
@@ -30,11 +30,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "Agents' ports are published on every address of the host.",
         "`ports:` in a Compose file binds 0.0.0.0 and goes around the host's firewall (docs.docker.com, \"Packet filtering\")",
         Change::Wiring(Wiring::PublishedAgents),
-        Red::Cells(&[cells("net.published").at(&[Agent]).from(&[Outside, Host]).open()]),
+        Red::Cells(&[cells("net.published").at(&[Agent]).from(&[Host]).open()]),
     )
-    .where_covered(Covered::Nowhere(
-        "the matrix looks at a service's own address alone: it has no operation for what the engine publishes",
-    )),
+    .may_also(&[// For that the agents are on a network that leads out.
+        cells("net.reach").at(&[Agent]).from(&[PlatformNetwork, OtherNetwork]).open()])
+    .where_covered(Covered::InContainers("a process has no ports of this machine beside its own")),
     Fault::new(
         "agent-on-host-network",
         "An agent is put on the network of the host, past every tenant's own.",
@@ -79,10 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
             file: "services/nats/nats.conf",
             text: "\ncluster { name: bulkhead, listen: \"0.0.0.0:{port 6222}\" }\n",
         }]),
-        Red::Cells(&[
-            cells("net.cluster").at(&[Broker]).open().on(Ground::Containers),
-            cells("net.unplanned").at(&[Broker]).open().on(Ground::Processes),
-        ]),
+        Red::RefusesToStart("JetStream cluster requires configured routes"),
     ),
     Fault::new(
         "broker-websocket-with-default-user",

@@ -1,0 +1,157 @@
+//! What a report comes to, and how it is shown.
+
+use bulkhead_evidence::report::{Report, Verdict, VerdictWord, faults_of, scenarios_of, schema};
+use bulkhead_evidence::{html, junit};
+use bulkhead_plan::access::Conclusion;
+
+use crate::support::{HOSTILE, STATE, assert_golden, fault, troubled, well};
+
+#[test]
+fn the_published_schema_is_current() {
+    let schema = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
+    assert_golden("../../docs/schema/report.schema.json", &schema);
+}
+
+#[test]
+fn a_report_is_as_the_schema_says_and_is_read_back_whole() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for report in [well(), troubled()] {
+        let text = report.to_json().unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+    // A schema that lets everything pass would have let these pass as well.
+    let mut value = serde_json::to_value(troubled()).unwrap();
+    value["cells"][0]["conclusion"] = "fine".into();
+    assert!(!validator.is_valid(&value));
+    let mut value = serde_json::to_value(troubled()).unwrap();
+    value["surprise"] = true.into();
+    assert!(!validator.is_valid(&value));
+}
+
+#[test]
+fn a_small_table_as_page_and_as_test_results() {
+    let report = troubled();
+    assert_golden("tests/golden/report.html", &html::render(&report));
+    assert_golden("tests/golden/junit.xml", &junit::render(&report));
+}
+
+#[test]
+fn what_a_hostile_tenant_wrote_is_text() {
+    let report = troubled();
+    assert!(report.cells.iter().any(|cell| cell.evidence.iter().any(|line| line == HOSTILE)));
+    for text in [html::render(&report), junit::render(&report)] {
+        assert!(!text.contains("<script>alert"), "markup of somebody else's");
+        assert!(!text.contains("<img"), "markup of somebody else's");
+        assert!(text.contains("&lt;script&gt;alert(&#39;owned&#39;)&lt;/script&gt;"));
+        assert!(text.contains("\\u{202e}txt.exe\\u{1b}[2J"), "what deceives the eye is spelled out");
+        assert!(!text.contains(|one: char| one.is_control() && one != '\n'), "controls");
+    }
+    let page = html::render(&report);
+    assert_eq!(page.matches("<script>").count(), 1, "one script, the page's own");
+    assert!(page.contains("default-src 'none'; style-src 'sha256-"), "and nothing else would run");
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_anywhere() {
+    let page = html::render(&troubled());
+    for what in ["http:", "https:", "//", "src=\"", "url(", "@import"] {
+        // Its own script has comments.
+        let page = page.replace("// Nothing here is essential", "").replace("https", "http");
+        assert!(
+            !page.contains(what),
+            "{what} near {:?}",
+            page.find(what).map(|at| &page[at.saturating_sub(40)..at + 40])
+        );
+    }
+}
+
+#[test]
+fn every_link_of_the_page_leads_somewhere() {
+    for page in [html::render(&troubled()), html::render(&well())] {
+        let links: Vec<&str> =
+            page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(links.len() > 20);
+        for link in links {
+            assert_eq!(page.matches(&format!("id=\"{link}\"")).count(), 1, "{link}");
+        }
+    }
+}
+
+#[test]
+fn paths_of_the_machine_are_not_told() {
+    let report = well();
+    for text in [report.to_json().unwrap(), html::render(&report), junit::render(&report)] {
+        assert!(!text.contains(STATE) && !text.contains("/home/dev"));
+    }
+    assert!(report.to_json().unwrap().contains("[state]/services"));
+}
+
+#[test]
+fn the_worst_decides_and_is_said_first() {
+    let well = well();
+    assert_eq!((well.verdict.word, well.verdict.exit_code), (VerdictWord::Isolated, 0));
+    let troubled = troubled();
+    assert_eq!((troubled.verdict.word, troubled.verdict.exit_code), (VerdictWord::Violated, 4));
+    assert!(
+        troubled.verdict.sentence.starts_with("Isolation is violated: 1 of "),
+        "{}",
+        troubled.verdict.sentence
+    );
+    let counts =
+        [Conclusion::Violated, Conclusion::Broken, Conclusion::Inconclusive].map(|one| troubled.count(one));
+    assert_eq!(counts, [1, 1, 4], "violated; broken; no answer, another reason, a hole, unrecorded");
+
+    let mut unseen = well.clone();
+    unseen.faults = vec![fault("a", true), fault("b", false)];
+    assert_eq!(Verdict::of(&unseen).exit_code, 5, "a suite that overlooks a mistake proves nothing");
+    unseen.faults.pop();
+    assert_eq!(Verdict::of(&unseen).exit_code, 0);
+
+    let mut empty = well.clone();
+    empty.cells.clear();
+    assert_eq!(Verdict::of(&empty).exit_code, 5);
+    let mut flawed = well;
+    flawed.flaws.push("a flaw".to_owned());
+    assert_eq!(Verdict::of(&flawed).exit_code, 5);
+}
+
+#[test]
+fn what_other_commands_print_is_taken_in() {
+    let verdicts = ["killed", "refused-at-start", "survived", "spilled", "not-judged", "not-covered"];
+    let rows = verdicts.map(|verdict| {
+        serde_json::json!({ "fault": verdict, "title": "t", "reference": "r", "verdict": verdict, "red_cells": null,
+                            "details": ["d"], "took_ms": 1 })
+    });
+    let printed = serde_json::json!({ "controls": [], "faults": rows, "exit_code": 4 }).to_string();
+    let faults = faults_of(printed.as_bytes()).unwrap();
+    let doubts: Vec<bool> = faults.iter().map(|fault| fault.result.casts_doubt()).collect();
+    assert_eq!(doubts, [false, false, true, true, true, false]);
+    let scenario = serde_json::json!({ "feature": "f", "rule": "r", "name": "n", "conclusion": "violated", "why": "w",
+                                       "took_ms": 1, "details": [] });
+    let printed = serde_json::json!({ "scenarios": [scenario], "not_covered": [], "swept": [], "kept": [] });
+    let found = scenarios_of(printed.to_string().as_bytes()).unwrap();
+    assert_eq!(Verdict::of(&Report { scenarios: Some(found), ..well() }).exit_code, 4);
+    for error in [faults_of(b"{}").unwrap_err(), scenarios_of(b"[1]").unwrap_err()] {
+        assert!(error.to_string().starts_with("not what `cargo xtask "), "{error}");
+    }
+}
+
+#[test]
+fn a_table_that_no_browser_shows_is_shown_in_part() {
+    let mut report = well();
+    let cells = report.cells.clone();
+    for copy in 0..5_100 / cells.len() + 1 {
+        report.cells.extend(cells.iter().cloned().map(|mut cell| {
+            cell.id = format!("{} {copy}", cell.id);
+            cell
+        }));
+    }
+    report.picture = bulkhead_evidence::report::picture(&report.cells);
+    let page = html::render(&report);
+    assert!(page.contains("more than a browser shows well"), "and it says so");
+    let fields: usize = report.picture.iter().map(|row| row.fields.len()).sum();
+    assert_eq!(page.matches("<details class=\"cell").count(), fields, "one example of each kind");
+}
