@@ -108,11 +108,7 @@ conventions:
         let programs = programs().await;
         let options = Options {
             probe: programs.probe.clone(),
-            stand_ins: StandIns {
-                agent: programs.agent.clone(),
-                poller: programs.poller.clone(),
-                settings: serde_json::Map::new(),
-            },
+            stand_ins: StandIns::plain(programs.agent.clone(), programs.poller.clone()),
             tell: Box::new(|_| {}),
         };
         bulkhead_matrix::run(platform, &plan, options).await.unwrap()
