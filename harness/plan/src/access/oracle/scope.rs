@@ -209,6 +209,11 @@ impl Scope {
             Do::ReadRecord => {
                 unless(accounts.kept_results.is_some(), "the description has no stream of a tenant's results")
             }
+            Do::RollUpRecord => unless(
+                self.credentials.contains(&POLLER) && accounts.kept_results.is_some(),
+                "the description has no stream of a tenant's results that the poller reads",
+            )
+            .or_else(|| self.harmful()),
             Do::PurgeRecord => {
                 unless(accounts.kept_results.is_some(), "the description has no stream of a tenant's results")
                     .or_else(|| self.harmful())
@@ -281,8 +286,12 @@ impl Scope {
     fn at_home(&self, cell: &Cell, expected: Expectation) -> Expectation {
         let Operation::Message { operation, owner } = &cell.operation else { return expected };
         let Who::Peer(name) = &cell.who else { return expected };
-        let wildcard =
-            matches!(operation, MessageOperation::SubscribeAnyTenant | MessageOperation::SubscribeEverything);
+        let wildcard = matches!(
+            operation,
+            MessageOperation::SubscribeAnyTenant
+                | MessageOperation::SubscribeEverything
+                | MessageOperation::ListenAtHome
+        );
         if wildcard && name.tenant() == Some(owner) {
             return Expectation::Unspecified(
                 "whether a tenant may listen to everything that is its own is the platform's choice",
