@@ -84,7 +84,7 @@ faults! {
     AnyGeneration = "any-generation", Identity;
     /// The handshake's signature is not verified, so a certificate does without its key: CVE-2014-1266 and CVE-2022-25640.
     /// Shows in a handshake with somebody's public certificate and a key of one's own.
-    KeyNotProven = "key-not-proven", Identity;
+    KeyNotProven = "verifier-key-not-proven", Identity;
     /// A server tells strangers which authorities it trusts, and with that who the tenants are (research: "Send no CA hints").
     /// Shows in the certificate request of the poller's handshake.
     AuthorityHintsSent = "authority-hints-sent", Identity;

@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
         Red::Cells(&[believed(&[Hostile("stale-generation")])]),
     ),
     Fault::new(
-        "key-not-proven",
+        "verifier-key-not-proven",
         "The handshake's signature is not verified: a certificate does without its key.",
         "CVE-2014-1266 and CVE-2022-25640",
         BOTH,
