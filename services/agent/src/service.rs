@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bulkhead_identity::seeded::{self, SeededFault};
 use bulkhead_kit::access::Caller;
+use bulkhead_kit::audit::{Layer, Record};
 use bulkhead_wire::agent_service_server::AgentService;
 use bulkhead_wire::{ResultsChunk, ResultsRequest, ResultsResponse, StatusRequest, StatusResponse};
 use tokio_stream::Stream;
@@ -36,13 +37,25 @@ impl Agent {
         Self { results, checker, pulse }
     }
 
-    /// The certificate has decided who we are; a request that means somebody else is at the wrong address.
-    fn check_meant(&self, agent_id: &str) -> Result<String, Status> {
+    /// The certificate has decided who we are; a request that means somebody else is at the wrong address, and on record
+    /// as that.
+    fn check_meant(&self, caller: &Caller, method: &str, agent_id: &str) -> Result<String, Status> {
         let own = self.results.agent().agent_id().to_string();
         if agent_id.is_empty() || agent_id == own || seeded::is_on(SeededFault::AgentIdIgnored) {
             return Ok(own);
         }
-        Err(Status::invalid_argument(format!("agent_id does not name this agent, which is {own}")))
+        let detail = format!("agent_id does not name this agent, which is {own}");
+        let record = Record::refused(Layer::Grpc, "agent-other")
+            .identity(&caller.name)
+            .trace_id(caller.trace_id)
+            .method(method)
+            .detail(&detail);
+        let record = match caller.peer {
+            Some(peer) => record.peer(peer),
+            None => record,
+        };
+        record.write();
+        Err(Status::invalid_argument(detail))
     }
 
     async fn status(&self, request: &StatusRequest) -> Result<CheckResult, Status> {
@@ -80,9 +93,9 @@ impl Agent {
 #[tonic::async_trait]
 impl AgentService for Agent {
     async fn get_status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        Caller::of(&request)?;
+        let caller = Caller::of(&request)?;
         let request = request.into_inner();
-        let agent_id = self.check_meant(&request.agent_id)?;
+        let agent_id = self.check_meant(&caller, "/monitoring.AgentService/GetStatus", &request.agent_id)?;
         // No name: the agent itself is meant.
         let (available, message, response_time_ns) = if request.service_name.is_empty() {
             (true, messages::json(&self.pulse.beat(State::Running)), 0)
@@ -105,10 +118,10 @@ impl AgentService for Agent {
         &self,
         request: Request<ResultsRequest>,
     ) -> Result<Response<ResultsResponse>, Status> {
-        Caller::of(&request)?;
+        let caller = Caller::of(&request)?;
         let started = Instant::now();
         let request = request.into_inner();
-        let agent_id = self.check_meant(&request.agent_id)?;
+        let agent_id = self.check_meant(&caller, "/monitoring.AgentService/GetResults", &request.agent_id)?;
         let news = self.news(&request)?;
         Ok(Response::new(ResultsResponse {
             available: true,
@@ -131,9 +144,9 @@ impl AgentService for Agent {
         &self,
         request: Request<ResultsRequest>,
     ) -> Result<Response<Self::StreamResultsStream>, Status> {
-        Caller::of(&request)?;
+        let caller = Caller::of(&request)?;
         let request = request.into_inner();
-        self.check_meant(&request.agent_id)?;
+        self.check_meant(&caller, "/monitoring.AgentService/StreamResults", &request.agent_id)?;
         let news = self.news(&request)?;
         let chunks = chunks(&data(&news), &news.current_sequence, CHUNK_BYTES);
         Ok(Response::new(Box::pin(tokio_stream::iter(chunks.into_iter().map(Ok)))))

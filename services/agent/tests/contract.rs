@@ -198,7 +198,10 @@ async fn the_tenant_s_own_components_may_ask_for_health_and_for_nothing_else() {
     assert_eq!(health(&member.channel, "").await.unwrap(), ServingStatus::Serving);
     let status = AgentServiceClient::new(member.channel).get_status(ask("self")).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::PermissionDenied, "not-granted"));
-    let refusal = agent.refusals().pop().unwrap();
+    let refusal = eventually("the refusal is recorded", async || {
+        agent.refusals().pop().ok_or_else(|| format!("{:?}", agent.lines()))
+    });
+    let refusal = refusal.await;
     assert_eq!((&refusal["layer"], &refusal["peer"]), (&"grpc".into(), &member.local.to_string().into()));
 }
 

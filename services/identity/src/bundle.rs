@@ -1,10 +1,12 @@
 //! What a verifier trusts.
 
-use rustls_pki_types::CertificateRevocationListDer;
+use rustls_pki_types::{CertificateRevocationListDer, UnixTime};
 use webpki::{BorrowedCertRevocationList, CertRevocationList, OwnedCertRevocationList};
 
 use crate::authority::{IssuingAuthority, TrustRoot};
 use crate::authority_name::AuthorityName;
+use crate::certificate::Certificate;
+use crate::revocation::{RevocationList, RevocationListError};
 
 /// Why authorities and a root do not make a trust bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +110,45 @@ impl TrustBundle {
             self.revocation_lists.push(owned.into());
         }
         Ok(self)
+    }
+
+    /// The same bundle with lists that are judged now and not at the first handshake. Any list demands one of the root and of
+    /// every authority: a verifier would refuse everybody over the one that is missing.
+    ///
+    /// # Errors
+    /// The place of a list that is of none of these, is not signed by its issuer or out of date, or has its double; for
+    /// a list that is missing, the place of the first.
+    pub fn with_current_lists(
+        mut self,
+        lists: &[&RevocationList],
+        now: UnixTime,
+    ) -> Result<Self, (usize, RevocationListError)> {
+        for (place, list) in lists.iter().enumerate() {
+            let refused = |error| (place, error);
+            let issuer = self.certificates().find(|certificate| list.is_of(certificate));
+            let unknown = || RevocationListError::UnknownIssuer(list.issuer_text().to_owned());
+            let issuer = issuer.ok_or_else(unknown).map_err(refused)?;
+            list.check(issuer, now).map_err(refused)?;
+            if lists.iter().take(place).any(|earlier| earlier.is_of(issuer)) {
+                return Err(refused(RevocationListError::Repeated(list.issuer_text().to_owned())));
+            }
+        }
+        let unanswered = |certificate: &&Certificate| !lists.iter().any(|list| list.is_of(certificate));
+        let missing = self.certificates().find(unanswered).filter(|_| !lists.is_empty());
+        if let Some(certificate) = missing {
+            return Err((0, RevocationListError::Missing(certificate.subject_text().to_owned())));
+        }
+        for (place, list) in lists.iter().enumerate() {
+            let owned = BorrowedCertRevocationList::from_der(list.der()).and_then(|list| list.to_owned());
+            let unreadable = |error: webpki::Error| RevocationListError::Malformed(error.to_string());
+            self.revocation_lists.push(owned.map_err(|error| (place, unreadable(error)))?.into());
+        }
+        Ok(self)
+    }
+
+    fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(self.root.certificate())
+            .chain(self.authorities.iter().map(IssuingAuthority::certificate))
     }
 
     /// The trust anchor.

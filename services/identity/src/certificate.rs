@@ -119,6 +119,7 @@ impl KeyUsage {
     pub(crate) const KEY_ENCIPHERMENT: u16 = 1 << 2;
     pub(crate) const KEY_AGREEMENT: u16 = 1 << 4;
     pub(crate) const KEY_CERT_SIGN: u16 = 1 << 5;
+    pub(crate) const CRL_SIGN: u16 = 1 << 6;
 
     pub(crate) fn has(self, bit: u16) -> bool {
         self.0 & bit != 0

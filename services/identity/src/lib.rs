@@ -8,6 +8,7 @@
 //! | what is a name? | [`TenantSlug`], [`AgentId`], [`PeerName`], [`SpiffeId`], [`AuthorityName`] |
 //! | where does a tenant speak? | [`Subject`], [`Channel`] |
 //! | whom is trusted? | [`TrustRoot`], [`IssuingAuthority`], [`TrustBundle`] |
+//! | and whom no longer? | [`RevocationList`] |
 //! | who is accepted? | [`PeerVerifier`] with [`PeerPattern`]s, for a [`Role`] |
 //! | why was somebody refused? | [`Refusal`], left in the connection's [`RefusalSlot`] |
 //! | for whom is a request? | [`identity_of_verified_leaf`], [`tenant_claim`] |
@@ -43,6 +44,7 @@ mod names;
 mod pattern;
 mod profile;
 mod refusal;
+mod revocation;
 mod rule;
 pub mod seeded;
 mod spiffe;
@@ -63,6 +65,7 @@ pub use names::{AgentId, PeerName, PlatformName, TenantName};
 pub use pattern::{PeerPattern, Role};
 pub use profile::ProfileViolation;
 pub use refusal::{Refusal, Whose};
+pub use revocation::{RevocationList, RevocationListError};
 pub use rule::Rule;
 pub use spiffe::SpiffeId;
 pub use subject::{CHANNEL_LENGTH_MAX, Channel, Subject};

@@ -87,3 +87,20 @@ impl fmt::Display for Role {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_and_roles_are_shown_in_words() {
+        let exactly = PeerPattern::Exactly("poller.serviceradar".parse().unwrap());
+        let patterns = [exactly, PeerPattern::MemberOf("acme".parse().unwrap()), PeerPattern::AnyMember];
+        assert_eq!(
+            list(&patterns),
+            "poller.serviceradar or any component of tenant acme or any component of any tenant"
+        );
+        let roles = [Role::Client, Role::Server].map(|role| (role.to_string(), role.purpose()));
+        assert_eq!(roles, [("client".to_owned(), "clientAuth"), ("server".to_owned(), "serverAuth")]);
+    }
+}

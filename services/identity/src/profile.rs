@@ -225,3 +225,44 @@ fn check_purposes(certificate: &Certificate) -> Result<(), ProfileViolation> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_has_an_advice_of_its_own() {
+        for (violation, word) in [
+            (ProfileViolation::CommonNameCount(2), "subject"),
+            (ProfileViolation::AlternativeNameMissing(String::new()), "alternative names"),
+            (ProfileViolation::KeyUsageExcess(4), "digitalSignature"),
+            (ProfileViolation::NoExtendedKeyUsage, "extended key usage"),
+            (ProfileViolation::PublicKey(String::new()), "P-256"),
+        ] {
+            assert!(violation.advice().contains(word), "{violation}: {}", violation.advice());
+        }
+    }
+
+    #[test]
+    fn a_subject_is_told_how_many_common_names_it_has_and_how_a_foreign_one_is_encoded() {
+        let attribute = |oid: &str, tag| Attribute { oid: oid.to_owned(), tag, value: b"a".to_vec() };
+        let name = |tag| attribute(COMMON_NAME_OID, tag);
+        let twice = [name(UTF8_STRING), attribute("2.5.4.10", UTF8_STRING), name(UTF8_STRING)];
+        assert_eq!(sole_common_name(&twice), Err(ProfileViolation::CommonNameCount(2)));
+        assert_eq!(sole_common_name(&[]), Err(ProfileViolation::CommonNameCount(0)));
+        let encodings = [18, 20, 22, 28, 30, 4, FOREIGN_TAG]
+            .map(|tag| sole_common_name(&[name(tag)]).unwrap_err().to_string());
+        let words = [
+            "NumericString",
+            "TeletexString",
+            "IA5String",
+            "UniversalString",
+            "BMPString",
+            "ASN.1 type 4",
+            "no primitive ASN.1 string",
+        ];
+        for (text, word) in encodings.iter().zip(words) {
+            assert!(text.contains(&format!("encoded as {word}")), "{text}");
+        }
+    }
+}

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{
-    EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
-    RevocationOptions, RevocationOptionsBuilder,
+    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter,
+    KeyUsage, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
 use crate::authority::IssuingAuthority;
@@ -151,11 +151,14 @@ impl PeerVerifier {
             }
         };
         verify(None)?;
+        if seeded::is_on(SeededFault::RevocationListsIgnored) {
+            return Ok(());
+        }
         // A second time with the lists, so that a refusal over revocation says that all else is in order.
         let lists = self.bundle.revocation_lists();
-        match RevocationOptionsBuilder::new(&lists) {
-            Ok(options) => verify(Some(options.with_expiration_policy(ExpirationPolicy::Enforce).build())),
-            Err(_no_lists) => Ok(()),
+        match revocation(&lists) {
+            Some(options) => verify(Some(options)),
+            None => Ok(()),
         }
     }
 
@@ -202,6 +205,23 @@ impl PeerVerifier {
             other => Refusal::Path(other.to_string()),
         }
     }
+}
+
+/// What is asked of the lists, if there are any: each certificate of the path needs a current answer.
+pub(crate) fn revocation<'a>(lists: &'a [&'a CertRevocationList<'a>]) -> Option<RevocationOptions<'a>> {
+    // Whoever believes authorities that nobody configured has no list of theirs either.
+    let believes = [
+        SeededFault::VerifierRootIsEnough,
+        SeededFault::VerifierSubordinateAuthority,
+        SeededFault::AnyGeneration,
+    ];
+    let unknown = if believes.into_iter().any(seeded::is_on) {
+        UnknownStatusPolicy::Allow
+    } else {
+        UnknownStatusPolicy::Deny
+    };
+    let options = RevocationOptionsBuilder::new(lists).ok()?;
+    Some(options.with_status_policy(unknown).with_expiration_policy(ExpirationPolicy::Enforce).build())
 }
 
 /// The purpose that a path is asked for.

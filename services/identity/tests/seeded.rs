@@ -19,12 +19,24 @@ use time::Duration;
 
 const HONEST: &str = "honest";
 
-/// Attempts to be a component of acme. Only the first is what it says.
-fn attempts(forge: &Forge) -> Vec<(&'static str, Attempt)> {
-    [of_strangers(forge), of_names(forge), of_authorities(forge), of_leaves(forge)]
-        .into_iter()
-        .flatten()
-        .collect()
+/// Attempts to be a component of acme. Only the first is what it says. The judge has revocation lists as well, of every
+/// authority that it was given.
+fn attempts(f: &Forge) -> Vec<(&'static str, Attempt)> {
+    let all = [of_strangers(f), of_names(f), of_authorities(f), of_leaves(f)].into_iter().flatten();
+    let lists = || {
+        [
+            f.root.revokes(&[]),
+            f.acme.revokes(&[]),
+            f.acme2.revokes(&[]),
+            f.globex.revokes(&[]),
+            f.platform.revokes(&[]),
+        ]
+    };
+    all.map(|(name, attempt)| match attempt.revocation_lists.is_empty() {
+        true => (name, attempt.with_lists(lists())),
+        false => (name, attempt),
+    })
+    .collect()
 }
 
 fn of_strangers(f: &Forge) -> Vec<(&'static str, Attempt)> {
@@ -45,7 +57,9 @@ fn of_names(f: &Forge) -> Vec<(&'static str, Attempt)> {
     let unconstrained = f.unconstrained("acme");
     let mut localhost = agent_001("acme");
     localhost.subject_alt_names.push(dns("localhost"));
-    let localhost = Attempt::as_acme(f, f.leaf(localhost, &unconstrained)).trusting(&[&unconstrained]);
+    let localhost = Attempt::as_acme(f, f.leaf(localhost, &unconstrained))
+        .trusting(&[&unconstrained])
+        .with_lists([f.root.revokes(&[]), unconstrained.revokes(&[])]);
     vec![
         ("named in its subject only", acme(&|p| p.subject_alt_names.clear())),
         ("another agent's subject", acme(&|p| p.distinguished_name = other.clone())),
@@ -82,7 +96,15 @@ fn of_leaves(f: &Forge) -> Vec<(&'static str, Attempt)> {
         ("not yet valid", acme(&|p| p.not_before = NOW + Duration::seconds(1))),
         ("without a purpose", acme(&|p| p.extended_key_usages.clear())),
         ("without its key", stolen),
+        ("revoked", revoked(f)),
     ]
+}
+
+/// Its authority has signed a list with its serial number.
+fn revoked(f: &Forge) -> Attempt {
+    let leaf = f.acme_leaf(|_| {});
+    let lists = [f.root.revokes(&[]), f.acme.revokes(std::slice::from_ref(&leaf.serial))];
+    Attempt::as_acme(f, leaf).with_lists(lists)
 }
 
 /// Whom a mistake lets pass, beside the honest one.
@@ -107,6 +129,7 @@ fn welcome(fault: SeededFault) -> Option<&'static [&'static str]> {
         Fault::MemberByPrefix => &["acme2 where it is trusted"],
         Fault::AnyGeneration => &["by another generation"],
         Fault::KeyNotProven => &["without its key"],
+        Fault::RevocationListsIgnored => &["revoked"],
         _ => return None,
     })
 }

@@ -115,6 +115,9 @@ pub struct TrustFiles {
     pub tenant: Vec<PathBuf>,
     /// PEM files of the platform's CA generations.
     pub platform: Vec<PathBuf>,
+    /// PEM files of revocation lists: one of the root and one of each CA above, or none at all. They are read at start.
+    #[serde(default)]
+    pub revocation_lists: Vec<PathBuf>,
 }
 
 impl TrustFiles {
@@ -127,6 +130,7 @@ impl TrustFiles {
             root: relative_to(configuration_file, &self.root),
             tenant: all(&self.tenant),
             platform: all(&self.platform),
+            revocation_lists: all(&self.revocation_lists),
         }
     }
 }

@@ -5,11 +5,14 @@
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use bulkhead_identity::Subject;
+use bulkhead_identity::{AuthorityName, Subject};
 use bulkhead_kit::config::NatsSettings;
+use bulkhead_kit::credential::Credential;
 use bulkhead_kit::nats::{Link, Outbox};
 use bulkhead_kit::test_support::{Forge, Lines, NatsServer, eventually, server_binary};
+use bulkhead_kit::trust;
 use futures::StreamExt as _;
+use rcgen::SerialNumber;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -248,4 +251,40 @@ async fn a_subject_that_the_server_forbids_is_recorded() {
         accepted["trace_id"].is_string() && accepted["trace_id"] == refusal["trace_id"],
         "one connection"
     );
+}
+
+/// What every service refuses the broker takes: nats-server has no setting for revocation lists. That is why the access model
+/// promises nothing of a revoked certificate there; should it ever learn to read them, this fails.
+#[tokio::test]
+async fn a_revoked_certificate_is_still_its_user_to_the_broker() {
+    let Some(platform) = Platform::start() else { return };
+    let forge = &platform.forge;
+    let serial = SerialNumber::from_slice(&[0x41; 16]);
+    let revoked = forge.issue_with(AGENT, |params| params.serial_number = Some(serial.clone()));
+    let revoked = Credential::load(&revoked).unwrap();
+    let names = ["root.ca.serviceradar", "platform.ca.serviceradar", "tenant-acme.ca.serviceradar"];
+    let names = names.map(|name| name.parse::<AuthorityName>().unwrap());
+    let tomorrow = time::OffsetDateTime::now_utc() + time::Duration::days(1);
+    let list = |name: &AuthorityName| {
+        let of_acme = *name == names[2];
+        forge.revocation_list(name, if of_acme { std::slice::from_ref(&serial) } else { &[] }, tomorrow)
+    };
+    let mut files = forge.trust_files(&["acme"]);
+    files.revocation_lists = names.iter().map(list).collect();
+    let error = revoked.check(&trust::load(&files).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("(revoked)"), "{error}");
+    let link = Link::start(&platform.server.settings(1), &revoked, &forge.trust(&[])).await.unwrap();
+    is_up(&link, true).await;
+
+    let configuration = forge.directory().join("lists.conf");
+    let (identity, list) = (forge.issue("nats.serviceradar"), &files.revocation_lists[2]);
+    let text = format!(
+        "tls {{ cert_file: {:?}, key_file: {:?}, crl_file: {list:?} }}\n",
+        identity.certificate, identity.key
+    );
+    std::fs::write(&configuration, text).unwrap();
+    let mut server = std::process::Command::new(server_binary().unwrap());
+    let output = server.arg("-t").arg("-c").arg(&configuration).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("unknown field \"crl_file\""), "{said}");
 }

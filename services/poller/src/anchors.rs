@@ -22,23 +22,29 @@ pub struct Anchors {
 }
 
 impl Anchors {
-    /// Reads every CA that the configuration names.
+    /// Reads every CA and revocation list that the configuration names.
     ///
     /// # Errors
-    /// A file cannot be read, is no CA of the platform's profile, or is another CA than its place says.
+    /// A file cannot be read, is no CA of the platform's profile, or is another CA than its place says; a list is not of
+    /// its place's CAs, or one is missing.
     pub fn load(config: &PollerConfig) -> Result<Self, ConfigError> {
         let root = &config.trust.root;
         let platform = read(&config.trust.platform, &AuthorityName::Platform)?;
-        let mut everybody = platform.clone();
+        let lists = trust::revocation_lists(&config.trust.revocation_lists)?;
+        let anchor = trust::root(root)?;
+        let (mut everybody, mut all_lists) = (platform.clone(), lists.clone());
         let mut tenants = BTreeMap::new();
         for tenant in &config.tenants {
             let own = read(&tenant.authorities, &AuthorityName::Tenant(tenant.slug.clone()))?;
             everybody.extend(own.iter().cloned());
-            tenants.insert(tenant.slug.clone(), trust::bundle(root, own)?);
+            let mut own_lists = trust::revocation_lists(&tenant.revocation_lists)?;
+            all_lists.extend(own_lists.iter().cloned());
+            own_lists.extend(lists.iter().filter(|list| list.is_of_root(&anchor)).cloned());
+            tenants.insert(tenant.slug.clone(), trust::bundle(root, own, &own_lists)?);
         }
         Ok(Self {
-            platform: trust::bundle(root, platform)?,
-            everybody: trust::bundle(root, everybody)?,
+            platform: trust::bundle(root, platform, &lists)?,
+            everybody: trust::bundle(root, everybody, &all_lists)?,
             tenants,
         })
     }

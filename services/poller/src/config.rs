@@ -51,6 +51,9 @@ pub struct PlatformTrust {
     pub root: PathBuf,
     /// PEM files of the platform's CA generations.
     pub platform: Vec<PathBuf>,
+    /// PEM files of the revocation lists of the root and of the platform's CAs; none, or all, and then each tenant's.
+    #[serde(default)]
+    pub revocation_lists: Vec<PathBuf>,
 }
 
 /// One tenant.
@@ -61,6 +64,9 @@ pub struct TenantConfig {
     pub slug: TenantSlug,
     /// PEM files of the tenant's CA generations: its agents' certificates come from one of these.
     pub authorities: Vec<PathBuf>,
+    /// PEM files of these CAs' revocation lists: one of each, where the root and the platform have theirs.
+    #[serde(default)]
+    pub revocation_lists: Vec<PathBuf>,
     /// The tenant's agents.
     #[serde(default)]
     pub agents: Vec<AgentConfig>,
@@ -123,8 +129,11 @@ impl PollerConfig {
     fn resolve(&mut self, file: &Path) {
         self.identity = self.identity.relative_to(file);
         self.trust.root = relative_to(file, &self.trust.root);
-        let authorities = self.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
-        for path in self.trust.platform.iter_mut().chain(authorities) {
+        let tenants = self.tenants.iter_mut();
+        let of_tenants =
+            tenants.flat_map(|tenant| tenant.authorities.iter_mut().chain(&mut tenant.revocation_lists));
+        let of_platform = self.trust.platform.iter_mut().chain(&mut self.trust.revocation_lists);
+        for path in of_platform.chain(of_tenants) {
             *path = relative_to(file, path);
         }
     }
@@ -202,13 +211,14 @@ nats: { address: \"nats.serviceradar:4222\" }
       - name: agent-002.p1.acme.serviceradar
         address: \"127.0.0.1:50053\"
         checks: [{ name: web, type: port, details: \"127.0.0.1:80\" }]
-  - { slug: acme2, authorities: [trust/acme2.pem] }
+  - { slug: acme2, authorities: [trust/acme2.pem], revocation_lists: [trust/acme2.crl.pem] }
 ",
         )
         .unwrap();
         assert_eq!(config.interval(), Duration::from_secs(1));
         assert_eq!(config.tenants[0].agents[1].checks[0].kind, "port");
         assert!(config.tenants[1].authorities[0].is_absolute());
+        assert!(config.tenants[1].revocation_lists[0].is_absolute());
     }
 
     #[test]

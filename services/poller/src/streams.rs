@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_nats::Client;
+use async_nats::jetstream::context::CreateStreamError;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use bulkhead_identity::TenantSlug;
@@ -30,6 +31,9 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 /// Name of a tenant's stream: `RESULTS_<slug>`.
 #[must_use]
 pub fn name(tenant: &TenantSlug) -> String {
+    if seeded::is_on(SeededFault::OneStreamForAll) {
+        return "RESULTS".to_owned();
+    }
     format!("RESULTS_{tenant}")
 }
 
@@ -62,8 +66,12 @@ pub fn config(tenant: &TenantSlug) -> Config {
 /// Makes the tenant's stream what [`config`] says, whether it is there already or not. Says whether it is; a
 /// refusal is logged, and is one tenant's alone.
 pub async fn prepare(client: Client, tenant: TenantSlug) -> bool {
-    match context(&client).create_or_update_stream(config(&tenant)).await {
-        Ok(_) => {
+    let made = match seeded::is_on(SeededFault::OneStreamForAll) {
+        true => common(&client, &tenant).await,
+        false => context(&client).create_or_update_stream(config(&tenant)).await.map(drop),
+    };
+    match made {
+        Ok(()) => {
             tracing::info!(%tenant, stream = name(&tenant), "stream is ready");
             true
         }
@@ -73,6 +81,19 @@ pub async fn prepare(client: Client, tenant: TenantSlug) -> bool {
             false
         }
     }
+}
+
+/// The one stream of all tenants, with what this one says in it as well: a mistake, which only a build made for it makes.
+async fn common(client: &Client, tenant: &TenantSlug) -> Result<(), CreateStreamError> {
+    /// Tenants are prepared at once, and each adds to what is there. Held until the stream has it: what another made
+    /// earlier and sent later would undo it.
+    static ONE_AT_A_TIME: tokio::sync::Mutex<Vec<String>> = tokio::sync::Mutex::const_new(Vec::new());
+    let mut subjects = ONE_AT_A_TIME.lock().await;
+    let mut wanted = config(tenant);
+    wanted.subjects.retain(|subject| !subjects.contains(subject));
+    subjects.append(&mut wanted.subjects);
+    wanted.subjects.clone_from(&subjects);
+    context(client).create_or_update_stream(wanted).await.map(drop)
 }
 
 /// The JetStream interface of the platform's account.

@@ -11,7 +11,7 @@ use crate::certificate::Certificate;
 use crate::names::PeerName;
 use crate::profile;
 use crate::refusal::Refusal;
-use crate::verifier::{PeerVerifier, Purpose, read, unreadable};
+use crate::verifier::{PeerVerifier, Purpose, read, revocation, unreadable};
 
 /// The judgement of a verifier that believes what it is sent; `None` where it judges as it should.
 pub(crate) fn believing(
@@ -51,6 +51,7 @@ impl Peer<'_> {
             webpki::Error::UnknownIssuer => {
                 Refusal::UnknownIssuer { issuer: self.certificate.issuer_text().to_owned() }
             }
+            webpki::Error::CertRevoked => Refusal::Revoked,
             other => unreadable(other),
         })?;
         profile::check(&self.certificate, self.verifier.role).map_err(Refusal::Profile)
@@ -79,14 +80,16 @@ impl Peer<'_> {
         Some(path.and_then(|()| self.verifier.check_names(&self.certificate, &issuer)))
     }
 
+    /// What is revoked stays so: that is another mistake.
     fn path(&self, anchor: &TrustAnchor<'_>) -> Result<(), webpki::Error> {
+        let lists = self.verifier.bundle.revocation_lists();
         let path = self.end_entity.verify_for_usage(
             self.verifier.provider.signature_verification_algorithms.all,
             slice::from_ref(anchor),
             self.sent,
             self.now,
             Purpose(self.verifier.key_usage()),
-            None,
+            revocation(&lists),
             None,
         );
         path.map(|_| ())

@@ -85,6 +85,9 @@ faults! {
     /// The handshake's signature is not verified, so a certificate does without its key: CVE-2014-1266 and CVE-2022-25640.
     /// Shows in a handshake with somebody's public certificate and a key of one's own.
     KeyNotProven = "verifier-key-not-proven", Identity;
+    /// Revocation lists are read and never asked: of a certificate that was withdrawn, nobody knows (research, attack
+    /// catalogue: revoked leaf, stale list, list missing). Shows in a leaf whose serial number is on its authority's list.
+    RevocationListsIgnored = "revocation-lists-ignored", Identity;
     /// A server tells strangers which authorities it trusts, and with that who the tenants are (research: "Send no CA hints").
     /// Shows in the certificate request of the poller's handshake.
     AuthorityHintsSent = "authority-hints-sent", Identity;
@@ -179,6 +182,9 @@ faults! {
     /// (research: "PubAck with reply into another's space: leak"). Shows in acme's message whose receipt goes to globex's jobs
     /// or results.
     StreamAcknowledges = "stream-acknowledges", Poller;
+    /// All tenants' results are kept in one stream (research: one tenant's message ID "made another's message vanish as a
+    /// duplicate"). Shows where two tenants give their messages one ID.
+    OneStreamForAll = "one-stream-for-all", Poller;
     /// A tenant's message may roll up what the platform has kept of it (research: `Nats-Rollup: all` "wiped another's messages"
     /// in a shared stream; here it wipes the tenant's own record). Shows in a message with that header, after which the
     /// administrator finds nothing older.

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bulkhead_identity::{AuthorityName, PeerName, TrustBundle};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    NameConstraints, RevokedCertParams, SanType, SerialNumber,
 };
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
@@ -23,6 +24,7 @@ type Issuer = CertifiedIssuer<'static, KeyPair>;
 /// Makes a root, the platform's CA and a CA for each tenant, and issues leaves from them.
 pub struct Forge {
     directory: TempDir,
+    root: Issuer,
     authorities: BTreeMap<AuthorityName, Issuer>,
     issued: AtomicUsize,
 }
@@ -43,7 +45,7 @@ impl Forge {
             authorities.insert(name, issuer);
         }
         std::fs::write(directory.path().join("root.pem"), root.pem()).unwrap();
-        Self { directory, authorities, issued: AtomicUsize::new(0) }
+        Self { directory, root, authorities, issued: AtomicUsize::new(0) }
     }
 
     /// Where all the files are; it is removed with the forge.
@@ -60,6 +62,7 @@ impl Forge {
             root: self.directory().join("root.pem"),
             tenant: slugs.iter().map(|slug| file(AuthorityName::Tenant(slug.parse().unwrap()))).collect(),
             platform: vec![file(AuthorityName::Platform)],
+            revocation_lists: Vec::new(),
         }
     }
 
@@ -67,6 +70,35 @@ impl Forge {
     #[must_use]
     pub fn trust(&self, slugs: &[&str]) -> Arc<TrustBundle> {
         trust::load(&self.trust_files(slugs)).unwrap()
+    }
+
+    /// A revocation list of an authority, in a file: with these serial numbers, until this moment.
+    #[must_use]
+    pub fn revocation_list(
+        &self,
+        name: &AuthorityName,
+        serials: &[SerialNumber],
+        until: OffsetDateTime,
+    ) -> PathBuf {
+        let revoked = |serial: &SerialNumber| RevokedCertParams {
+            serial_number: serial.clone(),
+            revocation_time: until - Duration::days(1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: until - Duration::days(1),
+            next_update: until,
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(self.authorities.get(name).unwrap_or(&self.root)).unwrap();
+        let number = self.issued.fetch_add(1, Ordering::Relaxed);
+        let path = self.directory().join(format!("list-{number}.pem"));
+        std::fs::write(&path, list.pem().unwrap()).unwrap();
+        path
     }
 
     /// A leaf of the right profile from the right CA.

@@ -63,7 +63,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            handshake_timeout: Duration::from_secs(3),
+            // As long as nats-server waits unless it is told otherwise: each round trip of it is one of seconds only where
+            // nobody could be polled anyway.
+            handshake_timeout: Duration::from_secs(2),
             concurrent_handshakes: 256,
             connections: 256,
             connection_age: Duration::from_secs(300),

@@ -45,6 +45,7 @@ pub fn config(forge: &Forge, nats: NatsSettings, agents: &[(&str, SocketAddr)]) 
     let trust = forge.trust_files(&[]);
     let tenant = |slug: &str| TenantConfig {
         slug: slug.parse().unwrap(),
+        revocation_lists: Vec::new(),
         authorities: vec![authority(forge, slug)],
         agents: agents
             .iter()
@@ -58,7 +59,11 @@ pub fn config(forge: &Forge, nats: NatsSettings, agents: &[(&str, SocketAddr)]) 
     };
     PollerConfig {
         identity: forge.issue(POLLER),
-        trust: PlatformTrust { root: trust.root, platform: trust.platform },
+        trust: PlatformTrust {
+            root: trust.root,
+            platform: trust.platform,
+            revocation_lists: trust.revocation_lists,
+        },
         listen: "127.0.0.1:0".parse().unwrap(),
         nats,
         interval_ms: 20,

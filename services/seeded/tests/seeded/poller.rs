@@ -261,3 +261,26 @@ async fn a_tenant_rolls_up_what_the_platform_has_kept() {
     .await;
     scene.poller.end().await;
 }
+
+#[tokio::test]
+async fn one_tenant_s_message_id_makes_another_s_message_vanish() {
+    let _on = on_this_thread(SeededFault::OneStreamForAll);
+    let Some(scene) = Scene::listening().await else { return };
+    for slug in ["acme", "globex"] {
+        let agent = link_as(&scene.forge, &scene.settings(), &agent_of(slug)).await;
+        // The stream is there, and takes what this tenant says.
+        scene.kept_by(slug, |message| message["tenant"] == slug).await;
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Nats-Msg-Id", "7");
+        let subject = format!("{slug}.agents.status");
+        let said = format!(r#"{{"of":"{slug}"}}"#);
+        agent.client().publish_with_headers(subject.clone(), headers, said.into()).await.unwrap();
+        agent.client().publish(subject, format!(r#"{{"after":"{slug}"}}"#).into()).await.unwrap();
+        agent.client().flush().await.unwrap();
+        scene.kept_by(slug, |message| message["after"] == slug).await;
+    }
+    let all = stored(&scene.platform, "globex", |messages| !messages.is_empty()).await;
+    let of = |slug: &str| all.iter().any(|message| message.data["of"] == slug);
+    assert!(of("acme") && !of("globex"), "{all:?}");
+    scene.poller.end().await;
+}
