@@ -2,6 +2,8 @@
 
 use bulkhead_identity::{AgentId, AuthorityName, PeerName, TenantSlug};
 
+pub use super::said::{BrokerOperation, MessageOperation, StorageOperation};
+
 /// One attempt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt {
@@ -52,6 +54,8 @@ pub enum CertificateFlaw {
     Expired,
     /// Its validity has not begun.
     NotYetValid,
+    /// Its serial number is on its authority's revocation list.
+    Revoked,
     /// Signed by another real authority in the right one's name.
     BorrowedIssuerName(AuthorityName),
     /// Another peer's name beside its own.
@@ -115,6 +119,18 @@ pub enum Operation {
         metadata: TenantMetadata,
         /// Which service `:authority` names.
         authority: RequestAuthority,
+    },
+    /// Asks an agent in so many words for what another one knows: `agent_id` names that one.
+    AskForAnother {
+        /// Who is asked.
+        agent: PeerName,
+        /// Who is meant.
+        named: AgentId,
+    },
+    /// Reports to the poller something that says of itself that it is another tenant's.
+    ReportForAnother {
+        /// Which tenant's.
+        named: TenantSlug,
     },
     /// Answers in a service's place when somebody dials it.
     Impersonate {
@@ -234,6 +250,14 @@ pub enum Manner {
     NoAlpn,
     /// Without TLS.
     InTheClear,
+    /// As anybody would, to read which authorities the server names when it asks for a certificate.
+    AskForAuthorities,
+    /// By TCP alone, and then in silence, while others want to be served.
+    HoldTheDoor,
+    /// By TCP alone, and then in silence, to stay for as long as nobody objects.
+    BeSilent,
+    /// As the platform's own clients do it, and again, until there is no place left; then others want to be served.
+    TakeAllPlaces,
 }
 
 /// A service that is called over gRPC.
@@ -301,191 +325,4 @@ pub enum RequestAuthority {
     Target,
     /// Another service of the platform.
     Other(PeerName),
-}
-
-/// What is done with a tenant's messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MessageOperation {
-    /// Publishes on its `agents.status`.
-    Publish,
-    /// Publishes on its `events.poller.health`, where the poller says which of its agents answer.
-    PublishAsPoller,
-    /// Subscribes to its `agents.>`.
-    Subscribe,
-    /// Subscribes to `*.agents.>`, to hear it among all others.
-    SubscribeAnyTenant,
-    /// Subscribes to `>`, to hear it among everything.
-    SubscribeEverything,
-    /// Joins a queue group on its `agents.>`, to take messages away from the others.
-    JoinQueue,
-    /// Asks one of its agents for a job.
-    RequestJob,
-    /// Subscribes to `_INBOX.>`, to hear the answers to its requests.
-    ListenToInboxes,
-    /// Answers a message of the own, whose reply subject is one of its: `allow_responses` permits that.
-    AnswerInto,
-    /// Publishes a result with a reply subject of its, so that the receipt of the platform's stream goes there.
-    ReceiptInto,
-    /// Asks a service of the platform with a reply subject of its, so that the answer goes there.
-    AskInto,
-    /// Asks a service of the platform in its name, by a header that only the broker may write.
-    AskInItsName,
-    /// Publishes on `_INBOX.>`, where it awaits answers.
-    PublishToInbox,
-    /// Subscribes to everything below its own prefix, to hear it there. The last: whoever hears everything twice answers
-    /// differently.
-    ListenAtHome,
-}
-
-impl MessageOperation {
-    /// All of them.
-    pub const ALL: [Self; 14] = [
-        Self::Publish,
-        Self::PublishAsPoller,
-        Self::Subscribe,
-        Self::SubscribeAnyTenant,
-        Self::SubscribeEverything,
-        Self::JoinQueue,
-        Self::RequestJob,
-        Self::ListenToInboxes,
-        Self::AnswerInto,
-        Self::ReceiptInto,
-        Self::AskInto,
-        Self::AskInItsName,
-        Self::PublishToInbox,
-        Self::ListenAtHome,
-    ];
-}
-
-/// What is done with what a tenant keeps: a stream (its notes), a bucket of values, a bucket of objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum StorageOperation {
-    /// Lists the names of streams.
-    ListNames,
-    /// Lists the streams.
-    List,
-    /// Asks for a stream's state.
-    Describe,
-    /// Reads a message by the API.
-    ReadMessage,
-    /// Reads a message by direct get, which any replica may answer.
-    ReadDirect,
-    /// Makes a consumer on it and pulls.
-    Consume,
-    /// Has a backup sent.
-    BackUp,
-    /// Reads a value of a bucket.
-    ReadValue,
-    /// Reads an object's description.
-    ReadObject,
-    /// Publishes into a stream.
-    Store,
-    /// Puts a value into a bucket.
-    PutValue,
-    /// Puts a chunk into a bucket of objects.
-    PutObject,
-    /// Purges a stream.
-    Purge,
-    /// Deletes a message.
-    RemoveMessage,
-    /// Changes a stream's configuration.
-    Reconfigure,
-    /// Deletes a stream.
-    Delete,
-    /// Publishes with the header that replaces everything before it.
-    RollUp,
-    /// Publishes a result with the header that replaces everything before it, which the platform may have kept.
-    RollUpRecord,
-    /// Deletes a bucket of values.
-    DeleteBucket,
-    /// Has the broker purge the whole account (CVE-2025-30215).
-    PurgeAccount,
-    /// Keeps an own stream on its subjects.
-    Capture,
-    /// Keeps an own stream that mirrors its stream.
-    Mirror,
-    /// Keeps an own stream that sources its stream.
-    Source,
-    /// Keeps an own stream that republishes into its subjects.
-    Republish,
-    /// Makes a push consumer that delivers into its subjects.
-    DeliverInto,
-    /// Pulls with a reply subject of its.
-    PullInto,
-    /// Reads its own stream of the very name of its.
-    ReadNamesake,
-    /// Purges its own stream of the very name of its.
-    PurgeNamesake,
-    /// Reads what the platform keeps of it.
-    ReadRecord,
-    /// Purges what the platform keeps of it.
-    PurgeRecord,
-}
-
-impl StorageOperation {
-    /// All of them.
-    pub const ALL: [Self; 30] = [
-        Self::ListNames,
-        Self::List,
-        Self::Describe,
-        Self::ReadMessage,
-        Self::ReadDirect,
-        Self::Consume,
-        Self::BackUp,
-        Self::ReadValue,
-        Self::ReadObject,
-        Self::Store,
-        Self::PutValue,
-        Self::PutObject,
-        Self::Purge,
-        Self::RemoveMessage,
-        Self::Reconfigure,
-        Self::Delete,
-        Self::RollUp,
-        Self::RollUpRecord,
-        Self::DeleteBucket,
-        Self::PurgeAccount,
-        Self::Capture,
-        Self::Mirror,
-        Self::Source,
-        Self::Republish,
-        Self::DeliverInto,
-        Self::PullInto,
-        Self::ReadNamesake,
-        Self::PurgeNamesake,
-        Self::ReadRecord,
-        Self::PurgeRecord,
-    ];
-}
-
-/// What is asked of the broker itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BrokerOperation {
-    /// Subscribes to `$SYS.>`.
-    ListenToSystem,
-    /// Asks every server who it is (`$SYS.REQ.SERVER.PING`).
-    AskServers,
-    /// Has the leader of JetStream step down.
-    StepDown,
-    /// Has a server removed from JetStream.
-    RemoveServer,
-    /// Reserves more storage than its share.
-    ReserveTooMuch,
-    /// Publishes a larger message than its account may.
-    PublishTooMuch,
-    /// Opens more connections than its account may.
-    ConnectTooOften,
-}
-
-impl BrokerOperation {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::ListenToSystem,
-        Self::AskServers,
-        Self::StepDown,
-        Self::RemoveServer,
-        Self::ReserveTooMuch,
-        Self::PublishTooMuch,
-        Self::ConnectTooOften,
-    ];
 }

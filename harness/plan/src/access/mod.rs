@@ -4,6 +4,7 @@
 mod attempt;
 mod oracle;
 mod outcome;
+mod said;
 mod vantage;
 mod verdict;
 mod words;

@@ -16,7 +16,9 @@ use std::fmt;
 
 use bulkhead_identity::{AgentId, AuthorityName, PeerName, PlatformName, TenantSlug};
 
-use super::attempt::{Attempt, CallTarget, Operation, SideDoor, Who};
+use super::attempt::{
+    Attempt, CallTarget, Method, Operation, RequestAuthority, SideDoor, TenantMetadata, Who,
+};
 use super::outcome::{DenialReason, Outcome};
 use crate::environment::{BackendKind, EnvironmentRecord};
 use crate::spec::NetworkMode;
@@ -119,6 +121,8 @@ impl Model {
             Operation::Call { target, method, metadata, authority } => {
                 grpc::call(who, target, *method, metadata, authority)
             }
+            Operation::AskForAnother { agent, .. } => self.ask_for_another(who, agent),
+            Operation::ReportForAnother { named } => grpc::report_for_another(who, named),
             Operation::Handshake { service } => self.handshake(who, service),
             Operation::Resume { service, .. } => match self.handshake(who, service) {
                 Expectation::Allowed => Expectation::denied(DenialReason::VerifiedAnew),
@@ -165,6 +169,18 @@ impl Model {
         match call_target(service) {
             Some(target) => grpc::handshake(who, &target),
             None => Expectation::Unspecified("it is no gRPC service"),
+        }
+    }
+
+    /// Whoever may ask an agent learns from it what it is, and nothing of another.
+    fn ask_for_another(&self, who: &Who, agent: &PeerName) -> Expectation {
+        let Some(target) = call_target(agent) else {
+            return Expectation::Unspecified("it is no gRPC service");
+        };
+        let (absent, authority) = (TenantMetadata::Absent, RequestAuthority::Target);
+        match grpc::call(who, &target, Method::GetStatus, &absent, &authority) {
+            Expectation::Allowed => Expectation::denied(DenialReason::AgentOther),
+            refused => refused,
         }
     }
 

@@ -109,6 +109,8 @@ denial_reasons! {
     NotGranted = "not-granted",
     /// A tenant asks about another tenant.
     TenantOther = "tenant-other",
+    /// The agent that the request names is not the one that is asked.
+    AgentOther = "agent-other",
     /// The tenant in the metadata is not the certificate's.
     TenantClaimDiffers = "tenant-claim-differs",
     /// The tenant is in the metadata more than once.
@@ -133,6 +135,12 @@ denial_reasons! {
     Quota = "quota",
     /// The earlier session was not taken up: the certificate was looked at again.
     VerifiedAnew = "verified-anew",
+    /// Others were served meanwhile: nobody was kept waiting.
+    OthersServed = "others-served",
+    /// It did not finish the handshake in time.
+    HandshakeTimeout = "handshake-timeout",
+    /// What it says of its origin is not its certificate's.
+    ForeignClaim = "foreign-claim",
     /// It is not among the files that were given.
     NotGiven = "not-given",
     /// The file is its owner's alone.

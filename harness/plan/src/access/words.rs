@@ -44,6 +44,10 @@ words! { Manner {
     OldTls = "old-tls", "connects with TLS 1.2 to";
     NoAlpn = "no-alpn", "connects without offering HTTP/2 to";
     InTheClear = "in-the-clear", "connects without TLS to";
+    AskForAuthorities = "ask-for-authorities", "learns the names of authorities from";
+    HoldTheDoor = "hold-the-door", "keeps others waiting by saying nothing to";
+    BeSilent = "be-silent", "stays connected without a word to";
+    TakeAllPlaces = "take-all-places", "leaves others no place by taking all of its own at";
 } }
 
 words! { Method {
@@ -69,6 +73,7 @@ words! { MessageOperation {
     ReceiptInto = "receipt-into", "has a receipt sent into the results of";
     AskInto = "ask-into", "has the platform's answer sent into the results of";
     AskInItsName = "ask-in-its-name", "asks the platform in the name of";
+    TakeMessageId = "take-message-id", "has a message vanish as a duplicate of its own from";
     PublishToInbox = "publish-to-inbox", "answers a request in place of whoever was asked by";
 } }
 
@@ -103,6 +108,16 @@ words! { StorageOperation {
     PurgeNamesake = "purge-namesake", "purges its own stream of the name and hits";
     ReadRecord = "read-record", "reads what the platform keeps of";
     PurgeRecord = "purge-record", "purges what the platform keeps of";
+    Restore = "restore", "finds, by asking for a restore, a stream of";
+    NameConsumers = "name-consumers", "finds the names of consumers of";
+    ListConsumers = "list-consumers", "finds the consumers of";
+    DescribeConsumer = "describe-consumer", "describes a consumer of";
+    PauseConsumer = "pause-consumer", "pauses a consumer of";
+    TakeNext = "take-next", "takes the next message from a consumer of";
+    Acknowledge = "acknowledge", "acknowledges a message that was given to";
+    DeleteConsumer = "delete-consumer", "deletes a consumer of";
+    AskAccount = "ask-account", "asks what its account holds and is shown that of";
+    HearAdvisories = "hear-advisories", "listens to the broker's advisories and hears of";
 } }
 
 words! { BrokerOperation {
@@ -155,6 +170,7 @@ impl CertificateFlaw {
             Self::AlteredSignature => "altered-signature",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
+            Self::Revoked => "revoked",
             Self::BorrowedIssuerName(_) => "borrowed-issuer-name",
             Self::ExtraName(_) => "extra-name",
             Self::TwoCommonNames(_) => "two-common-names",
@@ -187,6 +203,7 @@ impl fmt::Display for CertificateFlaw {
             Self::AlteredSignature => formatter.write_str("with an altered signature"),
             Self::Expired => formatter.write_str("expired"),
             Self::NotYetValid => formatter.write_str("not yet valid"),
+            Self::Revoked => formatter.write_str("revoked by its authority"),
             Self::BorrowedIssuerName(authority) => {
                 write!(formatter, "issued by {authority} in the name of its authority")
             }
@@ -254,6 +271,8 @@ impl Operation {
                 };
                 format!("grpc.{}{}{authority}", method.code(), metadata.code())
             }
+            Self::AskForAnother { .. } => "grpc.ask-for-another".to_owned(),
+            Self::ReportForAnother { .. } => "grpc.report-for-another".to_owned(),
             Self::Connect => "nats.connect".to_owned(),
             Self::ConnectAs { .. } => "nats.connect-as".to_owned(),
             Self::Message { operation, .. } => format!("nats.{}", operation.code()),
@@ -284,7 +303,10 @@ impl Operation {
             | Self::Resume { service, .. }
             | Self::Knock { service, .. } => Some(service.clone()),
             Self::Call { target, .. } => Some(target.name()),
-            Self::FileReport { .. } | Self::FilePolled { .. } => Some(PeerName::Platform(Poller)),
+            Self::AskForAnother { agent, .. } => Some(agent.clone()),
+            Self::ReportForAnother { .. } | Self::FileReport { .. } | Self::FilePolled { .. } => {
+                Some(PeerName::Platform(Poller))
+            }
             Self::Connect
             | Self::ConnectAs { .. }
             | Self::Message { .. }
@@ -330,6 +352,10 @@ impl fmt::Display for Operation {
                     RequestAuthority::Target => Ok(()),
                     RequestAuthority::Other(name) => write!(formatter, " under the authority {name}"),
                 }
+            }
+            Self::AskForAnother { named, .. } => write!(formatter, "asks {object} for what {named} knows"),
+            Self::ReportForAnother { named } => {
+                write!(formatter, "reports to {object} as if it were {named}'s")
             }
             Self::Connect => write!(formatter, "connects to {object}"),
             Self::ConnectAs { .. } => write!(formatter, "connects to NATS as {object}"),

@@ -10,9 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::pki::revocation_list_path;
 use crate::spec::{EnvironmentName, NetworkMode};
 use crate::topology::{Role, ServiceId, Subnet};
-use bulkhead_identity::{AgentId, PeerName, TenantSlug};
+use bulkhead_identity::{AgentId, AuthorityName, PeerName, TenantSlug};
 
 pub use assemble::{MissingService, RunningService};
 
@@ -51,6 +52,13 @@ pub struct EnvironmentRecord {
     /// The mistake that was made in it on purpose, to see the suite notice: such an environment isolates nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+}
+
+impl EnvironmentRecord {
+    /// Whom an authority of the environment has revoked, PEM.
+    pub fn revocation_list(&self, authority: &AuthorityName) -> PathBuf {
+        self.state_dir.join(revocation_list_path(authority))
+    }
 }
 
 /// What runs the services of an environment.

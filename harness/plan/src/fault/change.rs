@@ -29,6 +29,8 @@ pub enum Change {
         /// The poller does.
         poller: bool,
     },
+    /// The poller makes a mistake, and files take away the wall that stands before it.
+    PollerAndFiles(&'static [FileEdit]),
     /// Nobody can make it here as yet.
     None,
 }
@@ -42,6 +44,8 @@ pub enum Wiring {
     GuestOfAnother,
     /// Agents' ports are published on every address of the host, for which every agent is on the platform's network as well.
     PublishedAgents,
+    /// The first agent is on the network of the host.
+    HostNetwork,
 }
 
 /// A fault that cannot be seeded into what is planned today.
@@ -86,15 +90,27 @@ impl super::Fault {
             .try_for_each(|edit| edit.apply(files, topology, backend))
             .and_then(|()| match self.change {
                 Change::Accounts(accounts) => accounts.apply(files, topology),
-                Change::Code { agents, poller } => self.switch_on(agents, poller, files),
                 _ => Ok(()),
+            })
+            .and_then(|()| match self.in_code() {
+                (false, false) => Ok(()),
+                (agents, poller) => self.switch_on(agents, poller, files),
             })
             .map_err(|error| ChangeError { fault: self.id, error })
     }
 
+    /// Which programs make a mistake that only a build made for it can make: the agents, the poller.
+    pub fn in_code(&self) -> (bool, bool) {
+        match self.change {
+            Change::Code { agents, poller } => (agents, poller),
+            Change::PollerAndFiles(_) => (false, true),
+            _ => (false, false),
+        }
+    }
+
     fn edits(&self) -> &'static [FileEdit] {
         match self.change {
-            Change::Files(edits) | Change::PkiAndFiles(_, edits) => edits,
+            Change::Files(edits) | Change::PkiAndFiles(_, edits) | Change::PollerAndFiles(edits) => edits,
             _ => &[],
         }
     }
@@ -150,6 +166,7 @@ impl fmt::Display for Change {
             Self::Wiring(Wiring::GuestOfAnother) => {
                 formatter.write_str("an agent on another tenant's network as well")
             }
+            Self::Wiring(Wiring::HostNetwork) => formatter.write_str("an agent on the network of the host"),
             Self::Wiring(Wiring::PublishedAgents) => {
                 formatter.write_str("agents' ports on every address of the host")
             }
@@ -160,6 +177,13 @@ impl fmt::Display for Change {
                 formatter.write_str("a build of the agents with the mistake")
             }
             Self::Code { .. } => formatter.write_str("a build of the poller with the mistake"),
+            Self::PollerAndFiles(edits) => {
+                write!(
+                    formatter,
+                    "a build of the poller with the mistake, and {} changes to rendered files",
+                    edits.len()
+                )
+            }
             Self::None => formatter.write_str("nobody as yet"),
         }
     }

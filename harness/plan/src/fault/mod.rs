@@ -10,18 +10,25 @@
 
 mod catalogue;
 mod change;
+mod control;
 mod edit;
 mod judgement;
 mod nats;
 mod pattern;
 mod score;
+mod share;
 
 pub use catalogue::{catalogue, find};
 pub use change::{Change, ChangeError, Wiring};
+pub use control::Control;
 pub use edit::{EditError, FileEdit};
-pub use judgement::{Judgement, Spill, judge};
+pub use judgement::{Judgement, RedCells, Spill, judge};
 pub use pattern::{Caller, Ground, Object, Pattern, Place};
 pub use score::{Score, Verdict};
+pub use share::Share;
+
+/// What the run of the matrix is called that is to notice a fault: some list beforehand what streams there may be.
+pub const RUN: &str = "seeded";
 
 /// One realistic mistake.
 #[derive(Debug)]
@@ -38,7 +45,7 @@ pub struct Fault {
 /// What a fault must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Red {
-    /// Turn cells red: at least one of each pattern.
+    /// Turn cells red: at least one of each share of each pattern ([`Share`]).
     Cells(&'static [Pattern]),
     /// Keep the environment from starting, with this text in the reason: a lint of the platform's own refuses it.
     RefusesToStart(&'static str),
@@ -51,8 +58,6 @@ pub enum Covered {
     Everywhere,
     /// Where there are containers; the reason why not elsewhere.
     InContainers(&'static str),
-    /// Nowhere as yet, and why. It stays in the catalogue, so that the gap is seen.
-    Nowhere(&'static str),
 }
 
 impl Fault {
@@ -98,7 +103,7 @@ impl Fault {
     /// Why it cannot be shown on this ground, if it cannot.
     pub fn not_covered(&self, ground: Ground) -> Option<&'static str> {
         match (self.covered, ground) {
-            (Covered::Nowhere(why), _) | (Covered::InContainers(why), Ground::Processes) => Some(why),
+            (Covered::InContainers(why), Ground::Processes) => Some(why),
             (Covered::Everywhere, _) | (Covered::InContainers(_), Ground::Containers) => None,
         }
     }

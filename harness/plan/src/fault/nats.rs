@@ -5,8 +5,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use bulkhead_identity::TenantSlug;
+
 use super::edit::EditError;
 use crate::file::{FileContents, PlannedFile};
+use crate::matrix::Kept;
 use crate::topology::Topology;
 
 /// How the tenants share an account.
@@ -19,6 +22,16 @@ pub enum Accounts {
     /// Besides, no stream can be made at all: what is there is pulled from.
     SharedPullOnly,
 }
+
+/// What may be asked of a stream by name (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>).
+const OWN_STREAM_CALLS: [&str; 6] = [
+    "STREAM.*.{}",
+    "STREAM.MSG.*.{}",
+    "DIRECT.GET.{}",
+    "CONSUMER.*.{}",
+    "CONSUMER.*.{}.*",
+    "CONSUMER.MSG.NEXT.{}.*",
+];
 
 const FILE: &str = "services/nats/nats.conf";
 
@@ -40,7 +53,7 @@ impl Accounts {
             let block = between(&rest, &opening, "\n  }\n")?;
             exports.push_str(&between(&block, "    exports: [\n", "\n    ]")?);
             exports.push('\n');
-            users.push_str(&self.users(&between(&block, "    users: [\n", "\n    ]")?, slug)?);
+            users.push_str(&self.users(&between(&block, "    users: [\n", "\n    ]")?, &tenant.slug)?);
             users.push('\n');
             rest = rest.replace(&format!("{opening}{block}\n  }}\n"), "");
             rest = rest.replace(&format!("account: T_{slug},"), "account: TENANTS,");
@@ -62,21 +75,21 @@ impl Accounts {
         Ok(merged)
     }
 
-    fn users(self, users: &str, slug: &str) -> Result<String, EditError> {
+    fn users(self, users: &str, tenant: &TenantSlug) -> Result<String, EditError> {
         let whole = "\"$JS.API.>\"";
         if !users.contains(whole) {
             return Err(missing(whole));
         }
-        // What a tenant's own streams may be called.
-        let own = format!("{slug}_*");
-        let limited = match self {
+        // A permission cannot say how a name begins, so that each stream is listed.
+        let own = Kept::of(super::RUN).all_of(tenant);
+        let calls: &[&str] = match self {
             Self::Shared => return Ok(users.to_owned()),
-            Self::SharedWithOwnStreams => ["STREAM.*", "CONSUMER.*", "CONSUMER.*.*", "DIRECT.GET"]
-                .map(|call| format!("\"$JS.API.{}.{own}\"", call.replace(".*.*", ".MSG.NEXT")))
-                .join(", "),
-            Self::SharedPullOnly => format!("\"$JS.API.CONSUMER.MSG.NEXT.{own}\""),
+            Self::SharedWithOwnStreams => &OWN_STREAM_CALLS,
+            Self::SharedPullOnly => &["CONSUMER.MSG.NEXT.{}.*"],
         };
-        Ok(users.replace(whole, &limited))
+        let subjects = own.iter().flat_map(|stream| calls.iter().map(|call| call.replace("{}", stream)));
+        let limited: Vec<String> = subjects.map(|subject| format!("\"$JS.API.{subject}\"")).collect();
+        Ok(users.replace(whole, &limited.join(", ")))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use bulkhead_identity::{AuthorityName, PeerName, PlatformName, TenantSlug};
 
-use crate::access::{Artefact, Conclusion, Operation, Vantage, Who};
+use crate::access::{Artefact, Conclusion, Expectation, Operation, Vantage, Who};
 use crate::environment::BackendKind;
 use crate::matrix::{Cell, Column};
 
@@ -22,6 +22,8 @@ pub struct Pattern {
     object: &'static [Object],
     /// From where; anywhere when empty.
     from: &'static [Place],
+    /// From where none of them can be red on containers.
+    unseen_from: &'static [Place],
     /// In which way they are red; in any when empty.
     shows: &'static [Conclusion],
     /// On which backend alone there are such cells.
@@ -106,7 +108,7 @@ impl Ground {
 
 /// The cells of an operation, whoever does it.
 pub(super) const fn cells(operation: &'static str) -> Pattern {
-    Pattern { operation, who: &[], object: &[], from: &[], shows: &[], only_on: None }
+    Pattern { operation, who: &[], object: &[], from: &[], unseen_from: &[], shows: &[], only_on: None }
 }
 
 impl Pattern {
@@ -123,6 +125,12 @@ impl Pattern {
     /// From there only.
     pub(super) const fn from(self, from: &'static [Place]) -> Self {
         Self { from, ..self }
+    }
+
+    /// Though there are such cells from there, on containers: a wall that the fault leaves standing is in the way, or nobody who
+    /// profits from it stands there. Whoever writes this says which. Processes have one place alone, to which it does not apply.
+    pub(super) const fn unseen_from(self, unseen_from: &'static [Place]) -> Self {
+        Self { unseen_from, ..self }
     }
 
     /// Red in this way: an access was possible that must not be.
@@ -159,6 +167,30 @@ impl Pattern {
             && any(&self.from.iter().map(|from| from.is(cell)).collect::<Vec<_>>())
     }
 
+    /// The callers that it names; none where it means anybody.
+    pub(super) const fn callers(&self) -> &'static [Caller] {
+        self.who
+    }
+
+    /// The objects that it names; none where it means anything.
+    pub(super) const fn objects(&self) -> &'static [Object] {
+        self.object
+    }
+
+    /// Whether a cell of which this is expected can be red in the way that is meant: what may happen anyway is never violated.
+    pub(super) fn can_show(&self, cell: &Cell, expected: &Expectation, ground: Ground) -> bool {
+        if ground == Ground::Containers && self.unseen_from.iter().any(|place| place.is(cell)) {
+            return false;
+        }
+        let can = |conclusion: &Conclusion| match conclusion {
+            Conclusion::Violated => matches!(expected, Expectation::Denied(_) | Expectation::Unreachable),
+            Conclusion::Broken => matches!(expected, Expectation::Allowed),
+            Conclusion::Inconclusive => true,
+            Conclusion::Passed => false,
+        };
+        self.shows.is_empty() || self.shows.iter().any(can)
+    }
+
     /// Whether a cell that came to this is meant.
     pub fn matches_as(&self, cell: &Cell, conclusion: Conclusion) -> bool {
         let shows = self.shows.is_empty() || self.shows.contains(&conclusion);
@@ -167,7 +199,7 @@ impl Pattern {
 }
 
 impl Caller {
-    fn is(self, cell: &Cell) -> bool {
+    pub(super) fn is(self, cell: &Cell) -> bool {
         match self {
             Self::Hostile(code) => {
                 matches!(&cell.who, Who::Forged { flaw, .. } if glob(code, flaw.code()))
@@ -183,7 +215,7 @@ impl Caller {
 }
 
 impl Object {
-    fn is(self, cell: &Cell) -> bool {
+    pub(super) fn is(self, cell: &Cell) -> bool {
         let holder = match &cell.who {
             Who::Peer(name) => name.tenant(),
             Who::Forged { .. } | Who::Anonymous => None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Fault, Judgement, Red};
+use super::{Control, Fault, Judgement, Red, RedCells};
 use crate::access::Conclusion;
 
 /// What came of seeding one fault.
@@ -10,8 +10,8 @@ use crate::access::Conclusion;
 pub enum Verdict {
     /// The suite noticed it, in the cells that are named for it and no others.
     Killed {
-        /// How many cells were red.
-        red: usize,
+        /// Which cells were red.
+        red: RedCells,
     },
     /// The platform itself did not start with it, for the reason that is named for it.
     RefusedAtStart,
@@ -32,7 +32,7 @@ impl Verdict {
             return Self::Survived(vec![format!("it started, and was to refuse: {reason}")]);
         }
         if judgement.is_killed() {
-            return Self::Killed { red: judgement.red };
+            return Self::Killed { red: judgement.red.clone() };
         }
         match judgement.survivors.as_slice() {
             [] => Self::Spilled(judgement.spills.iter().map(|spill| spill.text.clone()).collect()),
@@ -51,6 +51,11 @@ impl Verdict {
     /// Whether the suite, or the platform itself, noticed it as it should.
     pub fn is_killed(&self) -> bool {
         matches!(self, Self::Killed { .. } | Self::RefusedAtStart)
+    }
+
+    /// Whether it is a gap in the suite, or may be one.
+    pub fn is_open(&self) -> bool {
+        !self.is_killed() && !matches!(self, Self::NotCovered(_))
     }
 
     /// The stable word.
@@ -88,14 +93,23 @@ pub struct Score {
     pub not_judged: usize,
     /// Those that cannot be shown here.
     pub not_covered: usize,
-    /// What was red without any fault.
+    /// What was violated or broken without any fault.
     pub false_alarms: usize,
+    /// Runs without any fault that could not be judged whole.
+    pub controls_not_judged: usize,
 }
 
 impl Score {
     /// Counts.
-    pub fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>, false_alarms: usize) -> Self {
-        let mut score = Self { false_alarms, ..Self::default() };
+    pub fn of<'a>(
+        verdicts: impl IntoIterator<Item = &'a Verdict>,
+        controls: impl IntoIterator<Item = &'a Control>,
+    ) -> Self {
+        let mut score = Self::default();
+        for control in controls {
+            score.false_alarms += control.alarms.len();
+            score.controls_not_judged += usize::from(!control.doubts.is_empty());
+        }
         for verdict in verdicts {
             match verdict {
                 Verdict::NotCovered(_) => score.not_covered += 1,
@@ -110,12 +124,12 @@ impl Score {
     }
 
     /// The process's exit code: 0 when every fault was noticed and nothing else was; 4 when the suite cannot be trusted; 5 when a
-    /// faulty environment could not be judged, or none was.
+    /// faulty environment could not be judged, or none was, or the one without a fault could not.
     pub fn exit_code(&self) -> u8 {
         let escaped = self.seeded - self.killed - self.not_judged;
         let worst = if escaped > 0 || self.false_alarms > 0 {
             Some(Conclusion::Violated)
-        } else if self.not_judged > 0 || self.seeded == 0 {
+        } else if self.not_judged > 0 || self.controls_not_judged > 0 || self.seeded == 0 {
             Some(Conclusion::Inconclusive)
         } else {
             Some(Conclusion::Passed)
@@ -126,8 +140,11 @@ impl Score {
 
 impl fmt::Display for Score {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeded, killed, false_alarms, not_judged, not_covered } = self;
+        let Self { seeded, killed, false_alarms, controls_not_judged, not_judged, not_covered } = self;
         write!(formatter, "{killed}/{seeded} killed, {false_alarms} false alarms")?;
+        if *controls_not_judged > 0 {
+            write!(formatter, ", {controls_not_judged} without a fault not judged")?;
+        }
         if *not_judged > 0 {
             write!(formatter, ", {not_judged} not judged")?;
         }

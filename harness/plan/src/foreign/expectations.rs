@@ -42,6 +42,17 @@ impl Expectations {
         self.0.iter().rev().find(|statement| matches(&statement.pattern, cell)).map(|last| &last.stated)
     }
 
+    /// Each, in words: which cells, and what is expected of them.
+    pub fn in_words(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|statement| match &statement.stated {
+            Stated::Expect(Expectation::Denied(reasons)) if reasons.len() == DenialReason::ALL.len() => {
+                format!("{}: denied, for whatever reason", statement.pattern)
+            }
+            Stated::Expect(expected) => format!("{}: {expected}", statement.pattern),
+            Stated::NotCovered(why) => format!("{}: not covered, {why}", statement.pattern),
+        })
+    }
+
     /// The first statement that is about none of these cells: its author meant some, and they are judged by the model.
     ///
     /// # Errors

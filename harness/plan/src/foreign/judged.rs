@@ -59,6 +59,8 @@ pub struct AuthorityFiles {
     pub certificate: PathBuf,
     /// PEM.
     pub key: Option<PathBuf>,
+    /// PEM, where there is one to tell whom it has revoked.
+    pub revocation_list: Option<PathBuf>,
 }
 
 const NATS: PeerName = PeerName::Platform(PlatformName::Nats);
@@ -111,6 +113,7 @@ pub(super) fn authorities_of(record: &EnvironmentRecord) -> BTreeMap<AuthorityNa
     let files = |name: &AuthorityName, certificate: &Path| AuthorityFiles {
         certificate: certificate.to_owned(),
         key: Some(record.state_dir.join(CertificatePaths::of_authority(name).key)),
+        revocation_list: Some(record.revocation_list(name)),
     };
     let tenants = record
         .tenants
@@ -273,6 +276,7 @@ impl<'a> Parts<'a> {
         let files = AuthorityFiles {
             certificate: self.folder.join(certificate),
             key: key.map(|key| self.folder.join(key)),
+            revocation_list: None,
         };
         self.authorities.insert(name, files);
     }

@@ -11,6 +11,7 @@ mod describe;
 mod error;
 mod expectations;
 mod judged;
+mod portable;
 mod template;
 mod written;
 mod written_conventions;

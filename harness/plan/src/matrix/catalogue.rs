@@ -1,6 +1,6 @@
 //! Which cells there are: every identity, from every vantage that it would act from, with every operation.
 
-use bulkhead_identity::{AuthorityName, PeerName, PlatformName, TenantSlug};
+use bulkhead_identity::{AgentId, AuthorityName, PeerName, PlatformName, TenantSlug};
 
 use super::cell::Cell;
 use crate::access::{
@@ -32,6 +32,8 @@ pub(super) fn cells(model: &Model) -> Vec<Cell> {
     cells.extend(cast.sessions_and_manners());
     cells.extend(cast.impersonations());
     cells.extend(cast.calls());
+    cells.extend(cast.meant_for_others());
+    cells.extend(cast.reported_for_others());
     cells.extend(cast.messages());
     cells.extend(cast.storage());
     cells.extend(cast.broker());
@@ -64,6 +66,7 @@ pub fn forgeries(model: &Model, name: &PeerName) -> Vec<CertificateFlaw> {
         CertificateFlaw::AlteredSignature,
         CertificateFlaw::Expired,
         CertificateFlaw::NotYetValid,
+        CertificateFlaw::Revoked,
         CertificateFlaw::LocalhostName,
         CertificateFlaw::CommonNameOnly,
         CertificateFlaw::NoPurpose,
@@ -153,6 +156,18 @@ impl<'a> Cast<'a> {
 
     fn sessions_and_manners(&self) -> Vec<Cell> {
         let mut cells = Vec::new();
+        for service in &self.services {
+            for manner in [Manner::AskForAuthorities, Manner::HoldTheDoor, Manner::BeSilent] {
+                cells.push(nobody_knocks(service, manner));
+            }
+        }
+        cells.push(nobody_knocks(&NATS, Manner::BeSilent));
+        // One tenant is enough: to have no place left takes hundreds of handshakes, and every tenant is counted alike.
+        if let Some(first) = self.agents.first().filter(|_| self.tenants.len() > 1) {
+            let from = self.model.home_of(first);
+            let operation = Operation::Knock { service: POLLER, manner: Manner::TakeAllPlaces };
+            cells.push(Cell { who: Who::Peer(first.clone()), from, operation });
+        }
         for name in self.agents.iter().chain([&POLLER, &ADMIN]) {
             let (who, from) = (Who::Peer(name.clone()), self.model.home_of(name));
             for service in &self.services {
@@ -194,6 +209,7 @@ impl<'a> Cast<'a> {
             for flaw in std::iter::once(CertificateFlaw::None).chain(forgeries(self.model, agent)) {
                 meet(Who::Forged { name: agent.clone(), flaw }, agent, &POLLER);
             }
+            meet(Who::Anonymous, agent, &POLLER);
             for service in [&POLLER, &NATS] {
                 for other in &self.agents {
                     meet(Who::Peer(other.clone()), service, agent);
@@ -201,6 +217,7 @@ impl<'a> Cast<'a> {
                 for flaw in std::iter::once(CertificateFlaw::None).chain(forgeries(self.model, service)) {
                     meet(Who::Forged { name: service.clone(), flaw }, service, agent);
                 }
+                meet(Who::Anonymous, service, agent);
             }
         }
         cells
@@ -238,6 +255,35 @@ impl<'a> Cast<'a> {
             }
         }
         cells
+    }
+
+    /// The first agent of each tenant reports something of another tenant's.
+    fn reported_for_others(&self) -> Vec<Cell> {
+        let report = |tenant: &TenantSlug| {
+            let agent = self.agents.iter().find(|agent| agent.tenant() == Some(tenant))?;
+            let named = self.tenants.iter().find(|other| *other != tenant)?;
+            let operation = Operation::ReportForAnother { named: named.clone() };
+            let (who, from) = (Who::Peer(agent.clone()), self.model.home_of(agent));
+            Some(Cell { who, from, operation })
+        };
+        self.tenants.iter().filter_map(report).collect()
+    }
+
+    /// The poller, which may ask every agent, asks each for what another one knows. It is in every tenant's network, and in
+    /// none of them at home: this machine is where each agent can be reached from.
+    fn meant_for_others(&self) -> Vec<Cell> {
+        let ids: Vec<AgentId> = self.agents.iter().filter_map(agent_id).collect();
+        let ask = |agent: &PeerName| {
+            let own = agent_id(agent)?;
+            // Tenants may all call their agents alike; then one is meant that is nowhere.
+            let named = ids.iter().find(|id| **id != own).cloned().or_else(|| NOBODYS_AGENT.parse().ok())?;
+            Some(Cell {
+                who: Who::Peer(POLLER),
+                from: Vantage::Host,
+                operation: Operation::AskForAnother { agent: agent.clone(), named },
+            })
+        };
+        self.agents.iter().filter_map(ask).collect()
     }
 
     fn claims(&self) -> Vec<TenantMetadata> {
@@ -340,6 +386,21 @@ impl<'a> Cast<'a> {
 
 /// How many tenants a caller claims to speak for, one after the other: its own and others.
 const CLAIMED_TENANTS: usize = 3;
+
+/// An agent that no environment has.
+const NOBODYS_AGENT: &str = "elsewhere.p1";
+
+fn nobody_knocks(service: &PeerName, manner: Manner) -> Cell {
+    let operation = Operation::Knock { service: service.clone(), manner };
+    Cell { who: Who::Anonymous, from: Vantage::Host, operation }
+}
+
+fn agent_id(name: &PeerName) -> Option<AgentId> {
+    match name {
+        PeerName::Tenant(name) => Some(name.agent_id()),
+        PeerName::Platform(_) => None,
+    }
+}
 
 fn target_of(service: &PeerName) -> CallTarget {
     match service {

@@ -83,7 +83,9 @@ impl Cell {
             | Operation::Resume { .. }
             | Operation::Knock { .. }
             | Operation::Impersonate { .. } => Layer::Tls,
-            Operation::Call { .. } => Layer::Grpc,
+            Operation::Call { .. } | Operation::AskForAnother { .. } | Operation::ReportForAnother { .. } => {
+                Layer::Grpc
+            }
             // Who is let in by the broker is decided by certificates as well.
             Operation::Connect => Layer::Tls,
             Operation::ConnectAs { .. } | Operation::Message { .. } => Layer::Messages,

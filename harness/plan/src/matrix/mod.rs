@@ -5,12 +5,14 @@
 
 mod catalogue;
 mod cell;
+mod kept;
 mod picture;
 mod plan;
 mod table;
 
 pub use catalogue::forgeries;
 pub use cell::{Cell, Layer};
+pub use kept::{Copied, Kept};
 pub use picture::{Column, Field, Picture};
-pub use plan::{Plan, PlannedCell, Unasked};
+pub use plan::{Part, Plan, PlannedCell, Unasked};
 pub use table::{Entry, Measured, Table};

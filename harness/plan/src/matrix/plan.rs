@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::catalogue;
 use super::cell::Cell;
@@ -26,11 +27,28 @@ pub struct Unasked {
     pub cells: usize,
 }
 
+/// How much of a table a part of it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// How many cells are in the part.
+    pub cells: usize,
+    /// How many the whole table has.
+    pub of: usize,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {} cells", self.cells, self.of)
+    }
+}
+
 /// The table that the oracle predicts for one environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     cells: Vec<PlannedCell>,
     unasked: Vec<Unasked>,
+    /// How many cells there were before any was left out.
+    whole: usize,
 }
 
 impl Plan {
@@ -73,14 +91,20 @@ impl Plan {
             }
         }
         let unasked = unasked.into_iter().map(|(reason, cells)| Unasked { reason, cells });
-        Self { unasked: unasked.collect(), cells }
+        Self { unasked: unasked.collect(), whole: cells.len(), cells }
     }
 
-    /// The part of it that `wanted` chooses. Such a run proves a part of the table, and says so.
+    /// The part of it that `wanted` chooses. Such a run proves a part of the table, and says so ([`Self::part`]).
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Cell) -> bool) -> Self {
         self.cells.retain(|planned| wanted(&planned.cell));
         self
+    }
+
+    /// How much of the whole this is; nothing when no cell was left out.
+    pub fn part(&self) -> Option<Part> {
+        let (cells, of) = (self.cells.len(), self.whole);
+        (cells < of).then_some(Part { cells, of })
     }
 
     /// The cells, in an order that follows from the model alone.

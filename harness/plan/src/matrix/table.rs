@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::cell::{Cell, Layer};
-use super::plan::{Plan, Unasked};
+use super::plan::{Part, Plan, Unasked};
 use crate::access::{Conclusion, DenialReason, Expectation, Outcome};
 
 /// What a run found in one cell.
@@ -49,6 +49,7 @@ pub struct Entry {
 pub struct Table {
     entries: Vec<Entry>,
     unasked: Vec<Unasked>,
+    part: Option<Part>,
     /// What is wrong with the table itself.
     flaws: Vec<String>,
 }
@@ -75,7 +76,7 @@ impl Table {
         let mut flaws: Vec<String> =
             measured.keys().map(|cell| format!("measured and never planned: {}", cell.id())).collect();
         flaws.extend(unseen(plan, &entries));
-        Self { entries, unasked: plan.unasked().to_vec(), flaws }
+        Self { entries, unasked: plan.unasked().to_vec(), part: plan.part(), flaws }
     }
 
     /// Every cell, in the order of the plan.
@@ -86,6 +87,11 @@ impl Table {
     /// What was not asked for, and why.
     pub fn unasked(&self) -> &[Unasked] {
         &self.unasked
+    }
+
+    /// How much of the whole table this is; nothing when it is the whole.
+    pub fn part(&self) -> Option<Part> {
+        self.part
     }
 
     /// What is wrong with the table itself, whatever its cells say.

@@ -13,7 +13,7 @@ use super::keys::KeyError;
 pub enum PkiError {
     /// A file that is there cannot be read as what it should be.
     #[error(
-        "{} is there but is {problem}: restore it, or delete it together with its counterpart to have it made anew",
+        "{} is there but is {problem}: restore it, or delete it together with its counterpart, if it has one, to have it made anew",
         .path.display()
     )]
     Unreadable {
@@ -90,6 +90,9 @@ pub enum UnreadableFile {
     /// Not a PEM private key of the kind that is used here.
     #[error("not an ECDSA P-256 private key in PKCS #8 PEM")]
     NoKey,
+    /// Not one PEM revocation list.
+    #[error("not one revocation list in PEM")]
+    NoRevocationList,
     /// Its self-signature does not verify.
     #[error("corrupt: its signature does not verify with its own key")]
     BadSelfSignature,
@@ -143,6 +146,8 @@ pub enum RenewalReason {
     ContentsChanged,
     /// The key beside it was another certificate's.
     KeyMismatch,
+    /// A revocation list had nobody on it, where one is to be.
+    NobodyRevoked,
     /// The certificate was there without its key.
     KeyMissing,
     /// The key was there without its certificate.
@@ -175,6 +180,7 @@ impl fmt::Display for RenewalReason {
                 formatter.write_str("its names, purposes or constraints are to be others")
             }
             Self::KeyMismatch => formatter.write_str("the key beside it belonged to another certificate"),
+            Self::NobodyRevoked => formatter.write_str("nobody was on it"),
             Self::KeyMissing => formatter.write_str("its key was missing"),
             Self::CertificateMissing => formatter.write_str("only its key was there"),
         }

@@ -33,7 +33,7 @@ impl ExistingCertificates {
         self.0.insert(path.into(), Zeroizing::new(contents.into()));
     }
 
-    fn get(&self, path: &Path) -> Option<&[u8]> {
+    pub(super) fn get(&self, path: &Path) -> Option<&[u8]> {
         self.0.get(path).map(|contents| contents.as_slice())
     }
 }
@@ -84,7 +84,7 @@ pub(super) fn examine(
     let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|_| no_certificate())?;
     // Asked once: it is most of what there is to compute.
     let is_signed = match &request.signer {
-        Signer::Authority(authority) => signed_with(&parsed, authority.issuer.key()),
+        Signer::Authority(authority) => is_signed_with(&parsed, authority.issuer.key()),
         Signer::Itself => true,
     };
     refuse_foreign(&parsed, request, is_signed)?;
@@ -133,17 +133,20 @@ fn refuse_foreign(
         return Err(PkiError::ForeignIssuer { path: path(), found, expected });
     }
     match &request.signer {
-        Signer::Authority(authority) if !is_signed && is_of_another(parsed, authority) => {
+        Signer::Authority(authority) if !is_signed && authority.is_not_who_issued(parsed.issuer()) => {
             Err(PkiError::OtherIssuer { path: path(), issuer: found })
         }
         Signer::Authority(_) | Signer::Itself => Ok(()),
     }
 }
 
-/// Whether a certificate that is not signed by `authority` comes from another one of the same name, as every environment has one. A renewed
-/// authority has another key as well, and a higher generation than the one that its certificates name.
-fn is_of_another(parsed: &X509Certificate<'_>, authority: &SigningAuthority) -> bool {
-    authority.kept && generation(parsed.issuer()) >= authority.generation
+impl SigningAuthority {
+    /// Whether what names this issuer and is not signed by this authority comes from another one of the same name, as every
+    /// environment has one. A renewed authority has another key as well, and a higher generation than the one that its
+    /// certificates name.
+    pub(super) fn is_not_who_issued(&self, issuer: &X509Name<'_>) -> bool {
+        self.kept && generation(issuer) >= self.generation
+    }
 }
 
 /// Why a certificate of ours has to be replaced, if it has to. The most telling reason comes first.
@@ -163,7 +166,7 @@ fn renewal_reason(
         return Ok(Some(RenewalReason::KeyMismatch));
     }
     match &request.signer {
-        Signer::Itself if !signed_with(parsed, key) => {
+        Signer::Itself if !is_signed_with(parsed, key) => {
             return Err(PkiError::Unreadable {
                 path: request.paths.certificate.clone(),
                 problem: UnreadableFile::BadSelfSignature,
@@ -197,10 +200,13 @@ fn date_reason(validity: Validity, now: OffsetDateTime) -> Option<RenewalReason>
     }
 }
 
-fn signed_with(parsed: &X509Certificate<'_>, key: &PrivateKey) -> bool {
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.der_bytes())
-        .verify(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
-        .is_ok()
+fn is_signed_with(parsed: &X509Certificate<'_>, key: &PrivateKey) -> bool {
+    signed_with(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data, key)
+}
+
+/// Whether a key has signed these bytes.
+pub(super) fn signed_with(bytes: &[u8], signature: &[u8], key: &PrivateKey) -> bool {
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.der_bytes()).verify(bytes, signature).is_ok()
 }
 
 fn validity(parsed: &X509Certificate<'_>) -> Validity {
@@ -209,7 +215,7 @@ fn validity(parsed: &X509Certificate<'_>) -> Validity {
 }
 
 /// The common names of a DN; a DN of ours has exactly one.
-fn common_name(name: &X509Name<'_>) -> String {
+pub(super) fn common_name(name: &X509Name<'_>) -> String {
     let names: Vec<_> = name.iter_common_name().map(|part| part.as_str().unwrap_or("(unreadable)")).collect();
     if names.is_empty() { "somebody without a common name".to_owned() } else { names.join(" and ") }
 }

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::error::{Action, Notice, PkiError};
 use super::existing::{ExistingCertificates, Finding, examine};
 use super::keys::{KeyError, KeySource, PrivateKey, Serial};
-use super::names::CertificatePaths;
+use super::names::{CertificatePaths, revocation_list_path};
 use super::profile::{self, Validity};
+use super::revocation::{self, Entries, Found};
 use super::weakness::Weakness;
 use crate::spec::Lifetimes;
 
@@ -50,6 +51,13 @@ pub(super) struct SigningAuthority {
     /// Whether it was there before, so that what it has issued may be there as well.
     pub(super) kept: bool,
     validity: Validity,
+}
+
+impl SigningAuthority {
+    /// Its last moment, and so that of whatever it signs.
+    pub(super) fn ends(&self) -> OffsetDateTime {
+        self.validity.not_after
+    }
 }
 
 /// Who signs.
@@ -187,6 +195,28 @@ impl<'a> Office<'a> {
             weakness: self.terms.weakness,
         };
         Ok(self.obtain(&request)?.certificate)
+    }
+
+    /// An authority's revocation list.
+    pub(super) fn revocation_list(&mut self, authority: &SigningAuthority) -> Result<String, PkiError> {
+        let name = &authority.name;
+        let path = revocation_list_path(name);
+        let found = revocation::examine(self.terms.existing.get(&path), &path, authority)?;
+        self.notices.push(Notice {
+            name: revocation::list_of(name),
+            path,
+            action: revocation::action(&found),
+        });
+        let mut entries = match found {
+            Found::Good(text) => return Ok(text),
+            Found::Nothing => Entries::default(),
+            Found::Replace { entries, .. } => entries,
+        };
+        if entries.lacks_somebody(name) {
+            let no_serial = |error: KeyError| PkiError::Keys { name: name.common_name(), error };
+            entries.revoke(self.keys.serial().map_err(no_serial)?, self.terms.now);
+        }
+        entries.sign(authority, self.terms.now)
     }
 
     fn obtain(&mut self, request: &Request<'_>) -> Result<Obtained, PkiError> {

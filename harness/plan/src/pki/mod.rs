@@ -1,5 +1,5 @@
 //! The certificate hierarchy: a root, below it one authority for the platform and one per tenant, below those one leaf
-//! per service and one for the administrator.
+//! per service and one for the administrator. Each authority has signed a list of whom it has revoked.
 //!
 //! Certificates that are there and still what they should be are kept; everything else is made anew, with a
 //! [`Notice`] that says why. Files that belong to somebody else are never overwritten.
@@ -10,6 +10,7 @@ mod issue;
 mod keys;
 mod names;
 mod profile;
+mod revocation;
 mod weakness;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub use error::{Action, Notice, PkiError, RenewalReason, UnreadableFile};
 pub use existing::ExistingCertificates;
 pub use issue::{KeyedCertificate, SecretPem};
 pub use keys::{KeyError, KeySource, PrivateKey, Serial, SystemKeys};
-pub use names::CertificatePaths;
+pub use names::{CertificatePaths, revocation_list_path};
 pub use weakness::Weakness;
 
 use crate::file::PlannedFile;
@@ -40,6 +41,8 @@ const PLATFORM_LEAVES: [PlatformName; 3] = [PlatformName::Nats, PlatformName::Po
 pub struct Pki {
     authorities: BTreeMap<AuthorityName, KeyedCertificate>,
     leaves: BTreeMap<PeerName, KeyedCertificate>,
+    /// PEM.
+    revocation_lists: BTreeMap<AuthorityName, String>,
     notices: Vec<Notice>,
 }
 
@@ -82,6 +85,7 @@ pub fn plan_weakened(
     let mut tenants: Vec<_> = sources.collect();
     let mut platform = Office::new(keys, terms);
     let (root, certificate) = platform.authority(&AuthorityName::Root, Signer::Itself)?;
+    let roots_list = platform.revocation_list(&root)?;
     let services = PLATFORM_LEAVES.into_iter().map(PeerName::Platform);
     let mut branches = vec![branch(platform, &root, AuthorityName::Platform, services)?];
     branches.extend(side_by_side(&mut tenants, |(tenant, keys)| {
@@ -91,9 +95,11 @@ pub fn plan_weakened(
     let mut pki = Pki {
         authorities: BTreeMap::from([(AuthorityName::Root, certificate)]),
         leaves: BTreeMap::new(),
+        revocation_lists: BTreeMap::from([(AuthorityName::Root, roots_list)]),
         notices: Vec::new(),
     };
-    for Branch { authority: (name, certificate), leaves, notices } in branches {
+    for Branch { authority: (name, certificate), leaves, revocation_list, notices } in branches {
+        pki.revocation_lists.insert(name.clone(), revocation_list);
         pki.authorities.insert(name, certificate);
         pki.leaves.extend(leaves);
         pki.notices.extend(notices);
@@ -101,10 +107,11 @@ pub fn plan_weakened(
     Ok(pki)
 }
 
-/// An authority below the root, its leaves, and what was done about each.
+/// An authority below the root, its leaves, its revocation list, and what was done about each.
 struct Branch {
     authority: (AuthorityName, KeyedCertificate),
     leaves: Vec<(PeerName, KeyedCertificate)>,
+    revocation_list: String,
     notices: Vec<Notice>,
 }
 
@@ -117,7 +124,8 @@ fn branch(
     let (authority, certificate) = office.authority(&name, Signer::Authority(root))?;
     let leaf = |member| office.leaf(&member, &authority).map(|leaf| (member, leaf));
     let leaves = members.map(leaf).collect::<Result<_, _>>()?;
-    Ok(Branch { authority: (name, certificate), leaves, notices: office.notices })
+    let revocation_list = office.revocation_list(&authority)?;
+    Ok(Branch { authority: (name, certificate), leaves, revocation_list, notices: office.notices })
 }
 
 /// Does `work` for every item, on as many threads as there are processors, and keeps the order.
@@ -140,6 +148,9 @@ fn side_by_side<T: Send, R: Send, E: Send>(
 
 /// The files that [`plan`] wants to know about, relative to the state directory.
 pub fn paths(topology: &Topology) -> Vec<PathBuf> {
+    let tenants = topology.tenants().iter().map(|tenant| AuthorityName::Tenant(tenant.slug.clone()));
+    let lists = [AuthorityName::Root, AuthorityName::Platform].into_iter().chain(tenants);
+    let lists: Vec<PathBuf> = lists.map(|name| revocation_list_path(&name)).collect();
     let mut certificates = vec![
         CertificatePaths::of_authority(&AuthorityName::Root),
         CertificatePaths::of_authority(&AuthorityName::Platform),
@@ -152,7 +163,7 @@ pub fn paths(topology: &Topology) -> Vec<PathBuf> {
         let agents = topology.agents_of(&tenant.slug);
         certificates.extend(agents.map(|agent| CertificatePaths::of_leaf(&agent.name)));
     }
-    certificates.into_iter().flat_map(|paths| [paths.certificate, paths.key]).collect()
+    certificates.into_iter().flat_map(|paths| [paths.certificate, paths.key]).chain(lists).collect()
 }
 
 impl Pki {
@@ -164,6 +175,11 @@ impl Pki {
     /// A service's or the administrator's certificate.
     pub fn leaf(&self, name: &PeerName) -> Option<&KeyedCertificate> {
         self.leaves.get(name)
+    }
+
+    /// Whom an authority has revoked: its list, in PEM.
+    pub fn revocation_list(&self, name: &AuthorityName) -> Option<&str> {
+        self.revocation_lists.get(name).map(String::as_str)
     }
 
     /// The certificate authorities, by name.
@@ -200,6 +216,9 @@ impl Pki {
             let chain = self.chain_pem(name).unwrap_or_default();
             files_of(CertificatePaths::of_leaf(name), certificate, chain, &mut files);
         }
+        let lists = self.revocation_lists.iter();
+        files
+            .extend(lists.map(|(name, list)| PlannedFile::public(revocation_list_path(name), list.as_str())));
         files
     }
 }

@@ -16,6 +16,12 @@ pub struct CertificatePaths {
     pub chain: Option<PathBuf>,
 }
 
+/// Where an authority's revocation list is, relative to the state directory. The dot keeps it apart from whatever a name
+/// of a service or tenant could be.
+pub fn revocation_list_path(name: &AuthorityName) -> PathBuf {
+    CertificatePaths::of_authority(name).certificate.with_extension("crl.pem")
+}
+
 impl CertificatePaths {
     /// Where a certificate authority's files are, relative to the state directory.
     pub fn of_authority(name: &AuthorityName) -> Self {

@@ -26,6 +26,7 @@ struct Trust {
     root: &'static str,
     tenant: [&'static str; 1],
     platform: [&'static str; 1],
+    revocation_lists: [&'static str; 3],
 }
 
 #[derive(Serialize)]
@@ -57,6 +58,7 @@ pub fn agent(service: &Service, placement: &Placement) -> Result<String, RenderE
             root: files::TRUST_ROOT,
             tenant: [files::TRUST_TENANT],
             platform: [files::TRUST_PLATFORM],
+            revocation_lists: [files::REVOKED_BY_ROOT, files::REVOKED_BY_PLATFORM, files::REVOKED_BY_TENANT],
         },
         listen: place(&service.id)?.listen.to_string(),
         nats: NatsLink::to(nats.clone()),

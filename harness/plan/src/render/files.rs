@@ -14,10 +14,18 @@ pub(super) const TLS_KEY: &str = "tls/key.pem";
 pub(super) const TRUST_ROOT: &str = "trust/root.pem";
 pub(super) const TRUST_PLATFORM: &str = "trust/platform.pem";
 pub(super) const TRUST_TENANT: &str = "trust/tenant.pem";
+pub(super) const REVOKED_BY_ROOT: &str = "trust/root.crl.pem";
+pub(super) const REVOKED_BY_PLATFORM: &str = "trust/platform.crl.pem";
+pub(super) const REVOKED_BY_TENANT: &str = "trust/tenant.crl.pem";
 
 /// Where the poller has a tenant's authority. The separator is one that no slug contains.
 pub(super) fn trust_of_tenant(slug: &TenantSlug) -> String {
     format!("trust/tenants/{slug}.pem")
+}
+
+/// Where the poller has a tenant's revocation list. No slug has a dot in it.
+pub(super) fn revoked_by_tenant(slug: &TenantSlug) -> String {
+    format!("trust/tenants/{slug}.crl.pem")
 }
 
 /// The name of a service's configuration file, in the directory that it is given.
@@ -75,34 +83,56 @@ fn files_of(
         PlannedFile::secret(path(TLS_KEY), leaf.key_pem.0.clone()),
         PlannedFile::public(path(TRUST_ROOT), root.pem.as_str()),
     ];
-    for (name, authority) in trusted_authorities(topology, pki, service)? {
-        files.push(PlannedFile::public(path(&name), authority.pem.as_str()));
+    for Trusted { authority: name, certificate, revoked } in trusted_authorities(topology, service)? {
+        if name != AuthorityName::Root {
+            files.push(PlannedFile::public(path(&certificate), authority(pki, &name)?.pem.as_str()));
+        }
+        let list =
+            pki.revocation_list(&name).ok_or_else(|| RenderError::NoCertificate(name.common_name()))?;
+        files.push(PlannedFile::public(path(&revoked), list));
     }
     Ok(files)
 }
 
-/// The authorities whose members a service may meet, and where it has their certificates.
-fn trusted_authorities<'a>(
-    topology: &Topology,
-    pki: &'a Pki,
-    service: &Service,
-) -> Result<Vec<(String, &'a KeyedCertificate)>, RenderError> {
-    let platform = || Ok((TRUST_PLATFORM.to_owned(), authority(pki, &AuthorityName::Platform)?));
+/// An authority whose members a service may meet, and where it has its certificate and its revocation list.
+struct Trusted {
+    authority: AuthorityName,
+    certificate: String,
+    revoked: String,
+}
+
+impl Trusted {
+    fn new(authority: AuthorityName, certificate: impl Into<String>, revoked: impl Into<String>) -> Self {
+        Self { authority, certificate: certificate.into(), revoked: revoked.into() }
+    }
+
+    fn root() -> Self {
+        Self::new(AuthorityName::Root, TRUST_ROOT, REVOKED_BY_ROOT)
+    }
+
+    fn platform() -> Self {
+        Self::new(AuthorityName::Platform, TRUST_PLATFORM, REVOKED_BY_PLATFORM)
+    }
+}
+
+/// The authorities whose members a service may meet, and the root, whose list answers for them.
+fn trusted_authorities(topology: &Topology, service: &Service) -> Result<Vec<Trusted>, RenderError> {
     match (service.role, &service.tenant) {
-        // NATS takes the root alone; what keeps a tenant's authority to its own names is the name constraint.
+        // NATS takes the root alone; what keeps a tenant's authority to its own names is the name constraint. And it has no
+        // setting for revocation lists, so that it is given none: whom it is to know no longer is taken from its users.
         (Role::Nats, _) => Ok(Vec::new()),
         (Role::Agent, Some(slug)) => {
-            let own = authority(pki, &AuthorityName::Tenant(slug.clone()))?;
-            Ok(vec![platform()?, (TRUST_TENANT.to_owned(), own)])
+            let own = Trusted::new(AuthorityName::Tenant(slug.clone()), TRUST_TENANT, REVOKED_BY_TENANT);
+            Ok(vec![Trusted::root(), Trusted::platform(), own])
         }
         (Role::Agent, None) => Err(RenderError::NotAnAgent(service.id.clone())),
         (Role::Poller, _) => {
             let tenant = |slug: &TenantSlug| {
-                let certificate = authority(pki, &AuthorityName::Tenant(slug.clone()))?;
-                Ok((trust_of_tenant(slug), certificate))
+                let name = AuthorityName::Tenant(slug.clone());
+                Trusted::new(name, trust_of_tenant(slug), revoked_by_tenant(slug))
             };
             let tenants = topology.tenants().iter().map(|spec| tenant(&spec.slug));
-            std::iter::once(platform()).chain(tenants).collect()
+            Ok([Trusted::root(), Trusted::platform()].into_iter().chain(tenants).collect())
         }
     }
 }

@@ -82,7 +82,7 @@ tls {{
   ca_file: {root}
   verify_and_map: true
   min_version: "1.3"
-  timeout: 3
+  timeout: 2
 }}
 
 # The sum of all accounts' reservations.

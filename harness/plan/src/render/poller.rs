@@ -23,12 +23,14 @@ struct PollerFile<'a> {
 struct Trust {
     root: &'static str,
     platform: [&'static str; 1],
+    revocation_lists: [&'static str; 2],
 }
 
 #[derive(Serialize)]
 struct Tenant<'a> {
     slug: &'a TenantSlug,
     authorities: [String; 1],
+    revocation_lists: [String; 1],
     agents: Vec<Agent<'a>>,
 }
 
@@ -48,12 +50,17 @@ pub fn poller(topology: &Topology, placement: &Placement) -> Result<String, Rend
         Ok(Tenant {
             slug: &tenant.slug,
             authorities: [files::trust_of_tenant(&tenant.slug)],
+            revocation_lists: [files::revoked_by_tenant(&tenant.slug)],
             agents: agents(topology, placement, &tenant.slug)?,
         })
     });
     let file = PollerFile {
         identity: IDENTITY,
-        trust: Trust { root: files::TRUST_ROOT, platform: [files::TRUST_PLATFORM] },
+        trust: Trust {
+            root: files::TRUST_ROOT,
+            platform: [files::TRUST_PLATFORM],
+            revocation_lists: [files::REVOKED_BY_ROOT, files::REVOKED_BY_PLATFORM],
+        },
         listen: place(&ServiceId::Poller)?.listen.to_string(),
         nats: NatsLink::to(place(&ServiceId::Nats)?.address.to_string()),
         interval_ms: 1000,

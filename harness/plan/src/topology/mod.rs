@@ -129,12 +129,19 @@ impl Topology {
     /// The same services, wired up with a mistake. Nothing else of the topology changes, so that what is expected does not.
     pub(crate) fn rewired(&self, wiring: Wiring) -> Self {
         let mut rewired = self.clone();
+        if wiring == Wiring::HostNetwork {
+            let first = rewired.services.iter_mut().find(|service| service.role == Role::Agent);
+            // On none of the environment's: what the engine calls the network of the host is none of them.
+            first.into_iter().for_each(|agent| agent.networks.clear());
+            return rewired;
+        }
         let further = match wiring {
             // A tenant's own network leads nowhere: only on another one can a port be published.
             Wiring::Flat | Wiring::PublishedAgents => Some(NetworkName::Platform),
             Wiring::GuestOfAnother => {
                 self.tenants().get(1).map(|tenant| NetworkName::Tenant(tenant.slug.clone()))
             }
+            Wiring::HostNetwork => None,
         };
         let guests = if wiring == Wiring::GuestOfAnother { 1 } else { usize::MAX };
         let agents = rewired.services.iter_mut().filter(|service| service.role == Role::Agent);

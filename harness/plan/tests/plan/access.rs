@@ -4,7 +4,7 @@ use bulkhead_identity::{AuthorityName, PeerName};
 use bulkhead_plan::Topology;
 use bulkhead_plan::access::{
     Attempt, CallTarget, CertificateFlaw, DenialReason, Expectation, Manner, MessageOperation, Method, Model,
-    Operation, Outcome, RequestAuthority, StorageOperation, TenantMetadata, Who,
+    Operation, Outcome, RequestAuthority, SideDoor, StorageOperation, TenantMetadata, Who,
 };
 use bulkhead_plan::environment::BackendKind;
 
@@ -68,6 +68,9 @@ fn certificates_of_the_platform_and_the_tenant_pass_and_all_others_are_refused()
         (forged(POLLER, Flaw::AlteredSignature), DenialReason::BadSignature),
         (forged(POLLER, Flaw::Expired), DenialReason::Expired),
         (forged(POLLER, Flaw::NotYetValid), DenialReason::NotYetValid),
+        (forged(POLLER, Flaw::Revoked), DenialReason::Revoked),
+        (forged(ACME, Flaw::Revoked), DenialReason::Revoked),
+        (forged(GLOBEX, Flaw::Revoked), DenialReason::UnknownIssuer),
         (forged(POLLER, Flaw::OnlyForServers), DenialReason::WrongPurpose),
         (forged(POLLER, Flaw::CommonNameOnly), DenialReason::Profile),
         (
@@ -92,6 +95,20 @@ fn certificates_of_the_platform_and_the_tenant_pass_and_all_others_are_refused()
 }
 
 #[test]
+fn an_agent_answers_for_itself_alone() {
+    let ask = || Operation::AskForAnother { agent: peer(ACME), named: "agent-009.p1".parse().unwrap() };
+    for (who, reason) in [
+        (who(POLLER), DenialReason::AgentOther),
+        (who(ADMIN), DenialReason::AgentOther),
+        (who(ACME), DenialReason::NotGranted),
+        (who(GLOBEX), DenialReason::UnknownIssuer),
+        (Who::Anonymous, DenialReason::NoCertificate),
+    ] {
+        assert_eq!(expected(who.clone(), ask()), denied(reason), "{who:?}");
+    }
+}
+
+#[test]
 fn the_broker_has_its_own_words() {
     use CertificateFlaw as Flaw;
     let rogue = Flaw::IssuedBy("tenant-globex.ca.serviceradar".parse().unwrap());
@@ -112,6 +129,19 @@ fn the_broker_has_its_own_words() {
     }
 }
 
+/// NATS asks nobody whether a certificate was revoked. What it makes of one is not what is meant, so nothing is promised.
+#[test]
+fn nothing_is_promised_of_a_revoked_certificate_at_the_broker() {
+    for name in [ACME, GLOBEX, POLLER, ADMIN] {
+        let found = expected(forged(name, CertificateFlaw::Revoked), Operation::Connect);
+        let Expectation::Unspecified(why) = found else { panic!("{name}: {found:?}") };
+        assert!(why.contains("nats-server reads no revocation lists"), "{why}");
+    }
+    let operation = Operation::Impersonate { service: peer(NATS), dialler: peer(ACME) };
+    let false_broker = expected(forged(NATS, CertificateFlaw::Revoked), operation);
+    assert_eq!(false_broker, denied(DenialReason::Revoked), "an agent asks, whomever it dials");
+}
+
 #[test]
 fn a_certificate_opens_no_door_in_another_manner_than_the_platform_s() {
     let knock = |name: &str, manner| Operation::Knock { service: peer(name), manner };
@@ -128,10 +158,41 @@ fn a_certificate_opens_no_door_in_another_manner_than_the_platform_s() {
         denied(DenialReason::UnknownIssuer),
         "the certificate is judged first"
     );
+    for service in [ACME, POLLER] {
+        let found = expected(Who::Anonymous, knock(service, Manner::AskForAuthorities));
+        assert_eq!(found, denied(DenialReason::NoCertificate), "{service}");
+        let found = expected(Who::Anonymous, knock(service, Manner::HoldTheDoor));
+        assert_eq!(found, denied(DenialReason::OthersServed), "{service}");
+    }
+    for service in [ACME, POLLER, NATS] {
+        let found = expected(Who::Anonymous, knock(service, Manner::BeSilent));
+        assert_eq!(found, denied(DenialReason::HandshakeTimeout), "{service}");
+    }
+    let all_places = |caller, service| expected(who(caller), knock(service, Manner::TakeAllPlaces));
+    assert_eq!(all_places(ACME, POLLER), denied(DenialReason::OthersServed));
+    assert!(matches!(all_places(POLLER, ACME), Expectation::Unspecified(_)), "nobody else has a place there");
     for nothing in [knock(NATS, Manner::NoAlpn), knock(ADMIN, Manner::OldTls)] {
         let found = expected(who(ACME), nothing.clone());
         assert!(matches!(found, Expectation::Unspecified(_)), "{nothing:?}: {found:?}");
     }
+}
+
+#[test]
+fn whoever_is_believed_to_be_a_service_speaks_tls() {
+    for (service, dialler) in [(ACME, POLLER), (POLLER, ACME), (NATS, ACME)] {
+        let operation = Operation::Impersonate { service: peer(service), dialler: peer(dialler) };
+        assert_eq!(expected(Who::Anonymous, operation), denied(DenialReason::NoTls), "{service}");
+    }
+}
+
+#[test]
+fn a_report_speaks_for_whoever_reports() {
+    let report = |caller, named: &str| {
+        expected(who(caller), Operation::ReportForAnother { named: named.parse().unwrap() })
+    };
+    assert_eq!(report(ACME, "globex"), denied(DenialReason::ForeignClaim));
+    assert_eq!(report(ACME, "acme"), Expectation::Allowed);
+    assert_eq!(report(ADMIN, "acme"), denied(DenialReason::NotGranted), "it may not report at all");
 }
 
 #[test]
@@ -236,7 +297,8 @@ fn messages_stay_with_their_tenant() {
 fn streams_and_buckets_stay_with_their_tenant() {
     use StorageOperation as Do;
     let of_acme = |operation| Operation::Storage { operation, owner: "acme".parse().unwrap() };
-    let not_the_owner_s_either = [Do::ReadRecord, Do::PurgeRecord, Do::RollUpRecord, Do::PurgeAccount];
+    let not_the_owner_s_either =
+        [Do::ReadRecord, Do::PurgeRecord, Do::RollUpRecord, Do::PurgeAccount, Do::HearAdvisories];
     for operation in Do::ALL {
         let member = expected(who(ACME), of_acme(operation));
         match member {
@@ -246,7 +308,11 @@ fn streams_and_buckets_stay_with_their_tenant() {
         }
         let outsider = expected(who(GLOBEX), of_acme(operation));
         assert!(matches!(outsider, Expectation::Denied(_)), "{operation:?}: {outsider:?}");
-        assert_eq!(expected(who(ADMIN), of_acme(operation)), denied(DenialReason::PublishPermission));
+        let asked = match operation {
+            Do::HearAdvisories => DenialReason::SubscribePermission,
+            _ => DenialReason::PublishPermission,
+        };
+        assert_eq!(expected(who(ADMIN), of_acme(operation)), denied(asked));
     }
 }
 
@@ -290,10 +356,65 @@ fn only_the_expected_reason_satisfies_a_denial() {
     ] {
         assert!(!expectation.is_met_by(&outcome), "{outcome}");
     }
+    // An alert that means one of several things is met by any of them.
+    let unclear = Outcome::Refused(vec![DenialReason::UnknownIssuer, DenialReason::Expired]);
+    assert!(expectation.is_met_by(&unclear));
+    assert!(!denied(DenialReason::Revoked).is_met_by(&unclear));
+    assert!(!Expectation::Allowed.is_met_by(&unclear));
     let nothing = Expectation::Unspecified("not covered");
     for outcome in [Outcome::Allowed, Outcome::Inconclusive("no answer".to_owned())] {
         assert!(!nothing.is_met_by(&outcome), "{outcome}");
     }
+}
+
+#[test]
+fn expectations_are_shown_in_words() {
+    let either = Expectation::Denied(vec![DenialReason::Expired, DenialReason::Revoked]);
+    for (expectation, words) in [
+        (Expectation::Allowed, "allowed"),
+        (denied(DenialReason::Expired), "denied: expired"),
+        (either, "denied: expired or revoked"),
+        (Expectation::Denied(DenialReason::ALL.to_vec()), "denied, for whatever reason"),
+        (Expectation::Unreachable, "unreachable"),
+        (Expectation::Unspecified("it is not asked"), "nothing (it is not asked)"),
+    ] {
+        assert_eq!(expectation.to_string(), words);
+    }
+}
+
+#[test]
+fn no_door_is_open_beside_the_one_that_the_platform_opens() {
+    let side_door = |service: &str, door, backend| {
+        let operation = Operation::SideDoor { service: peer(service), door };
+        model(backend).expected(&Attempt { who: Who::Anonymous, operation })
+    };
+    for backend in [BackendKind::Process, BackendKind::Docker, BackendKind::Compose] {
+        for door in [SideDoor::Monitoring, SideDoor::LeafNodes, SideDoor::Cluster, SideDoor::WebSocket] {
+            assert_eq!(side_door(NATS, door, backend), Expectation::Unreachable, "{door} {backend:?}");
+            let of_an_agent = side_door(ACME, door, backend);
+            assert!(matches!(of_an_agent, Expectation::Unspecified(_)), "only NATS has such a door");
+        }
+    }
+    // Each where it can be seen.
+    let here = BackendKind::Process;
+    assert_eq!(side_door(ACME, SideDoor::Unplanned, here), Expectation::Unreachable);
+    assert!(matches!(side_door(NATS, SideDoor::Published, here), Expectation::Unspecified(_)));
+    for backend in [BackendKind::Docker, BackendKind::Compose] {
+        assert_eq!(side_door(ACME, SideDoor::Published, backend), Expectation::Unreachable);
+        assert!(matches!(side_door(NATS, SideDoor::Unplanned, backend), Expectation::Unspecified(_)));
+    }
+}
+
+#[test]
+fn the_broker_lets_in_its_users_and_nobody_whose_name_it_does_not_know() {
+    for user in [ACME, POLLER, ADMIN] {
+        assert_eq!(expected(who(user), Operation::Connect), Expectation::Allowed, "{user}");
+    }
+    let unknown = "agent-009.p9.acme.serviceradar";
+    assert_eq!(expected(who(unknown), Operation::Connect), denied(DenialReason::NatsAuthorization));
+    let forged_unknown = expected(forged(unknown, CertificateFlaw::None), Operation::Connect);
+    assert_eq!(forged_unknown, denied(DenialReason::NatsAuthorization));
+    assert_eq!(expected(who(NATS), Operation::Connect), denied(DenialReason::WrongPurpose));
 }
 
 #[test]

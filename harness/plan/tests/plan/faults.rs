@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bulkhead_identity::AuthorityName;
-use bulkhead_plan::access::{Model, Outcome};
+use bulkhead_plan::access::{Conclusion, Expectation, Model, Outcome, Vantage, Who};
 use bulkhead_plan::environment::BackendKind;
-use bulkhead_plan::fault::{Change, Fault, Ground, Red, Score, Verdict, catalogue, find, judge};
-use bulkhead_plan::matrix::{Cell, Measured, Plan, Table};
+use bulkhead_plan::fault::{
+    Change, Control, Fault, Ground, Red, RedCells, Score, Verdict, catalogue, find, judge,
+};
+use bulkhead_plan::matrix::{Cell, Column, Measured, Plan, Table};
 use bulkhead_plan::pki::{self, Action, ExistingCertificates, Pki, SystemKeys};
 use bulkhead_plan::{EnvironmentSpec, Placement, PlannedFile, Topology, render};
 use x509_parser::certificate::X509Certificate;
@@ -77,6 +79,40 @@ fn every_pattern_accuses_a_cell_that_there_is() {
     }
 }
 
+/// Operations that are denied to somebody and that no fault turns red, and why not.
+const UNSHAKEN: [(&str, &str); 2] = [
+    (
+        "nats.ask-in-its-name",
+        "the broker writes who asks over whatever a client wrote, and nothing turns that off",
+    ),
+    (
+        "net.cluster",
+        "with JetStream and no routes the broker refuses to start: the fault is broker-cluster-open",
+    ),
+];
+
+#[test]
+fn every_operation_that_is_denied_to_somebody_is_turned_red_by_a_fault() {
+    let mut denied = BTreeMap::<String, bool>::new();
+    for topology in topologies() {
+        for backend in BACKENDS {
+            let plan = Plan::of(&Model::of_topology(&topology, backend));
+            for planned in plan.cells() {
+                if matches!(planned.expected, Expectation::Denied(_) | Expectation::Unreachable) {
+                    let shaken = covered(backend).any(|fault| {
+                        fault.required(Ground::of(backend)).any(|red| red.matches(&planned.cell))
+                    });
+                    *denied.entry(planned.cell.operation.code()).or_default() |= shaken;
+                }
+            }
+        }
+    }
+    let unshaken: Vec<&str> =
+        denied.iter().filter(|(_, shaken)| !**shaken).map(|(code, _)| code.as_str()).collect();
+    let listed: Vec<&str> = UNSHAKEN.iter().map(|(code, _)| *code).collect();
+    assert_eq!(unshaken, listed, "an operation that no fault turns red proves nothing");
+}
+
 #[test]
 fn every_change_fits_what_is_rendered_and_changes_something() {
     for topology in topologies() {
@@ -134,13 +170,13 @@ fn every_mistake_that_programs_can_make_is_in_the_catalogue() {
     for (id, place) in &known {
         let fault = find(id).unwrap_or_else(|near| panic!("{id} is not in the catalogue; near it: {near:?}"));
         let expected = match place.as_str() {
-            "Poller" => Change::Code { agents: false, poller: true },
-            "Agent" => Change::Code { agents: true, poller: false },
-            _ => Change::Code { agents: true, poller: true },
+            "Poller" => (false, true),
+            "Agent" => (true, false),
+            _ => (true, true),
         };
-        assert_eq!(*fault.change(), expected, "{id}");
+        assert_eq!(fault.in_code(), expected, "{id}");
     }
-    for fault in catalogue().filter(|fault| matches!(fault.change(), Change::Code { .. })) {
+    for fault in catalogue().filter(|fault| fault.in_code() != (false, false)) {
         assert!(known.contains_key(fault.id()), "no program can be told to make {}", fault.id());
     }
 }
@@ -221,7 +257,6 @@ fn what_a_fault_has_issued_is_not_kept_by_the_next_start() {
 
 /// What a run finds: as predicted everywhere, except in cells that are changed.
 fn measured(plan: &Plan, change: impl Fn(&Cell) -> Option<Outcome>) -> Table {
-    use bulkhead_plan::access::Expectation;
     let found = plan.cells().iter().map(|planned| {
         let predicted = match &planned.expected {
             Expectation::Allowed => Outcome::Allowed,
@@ -248,10 +283,78 @@ fn killed_survived_and_spilled() {
     };
     assert!(matches!(verdict(&[]), Verdict::Survived(missing) if missing.len() == 1));
     let own = "tls.old-tls | agent-001.p1.acme.serviceradar | this machine | nats.serviceradar";
-    assert_eq!(verdict(&[own]), Verdict::Killed { red: 1 });
+    assert!(matches!(verdict(&[own]), Verdict::Killed { red } if red.count() == 1));
     let strange = "disk.open-key | agent-001.p1.acme.serviceradar";
     assert!(matches!(verdict(&[own, strange]), Verdict::Spilled(cells) if cells.len() == 1));
     assert!(matches!(verdict(&[strange]), Verdict::Survived(_)));
+}
+
+/// What is said of a fault that shows wherever it can, except in the cells that are hidden.
+fn verdict_without(id: &str, hidden: impl Fn(&Cell) -> bool) -> Verdict {
+    let plan = Plan::of(&Model::of_topology(&topologies()[0], BackendKind::Docker));
+    let fault = find(id).unwrap();
+    let table = measured(&plan, |cell| {
+        let mut patterns = fault.required(Ground::Containers);
+        let shows = patterns.any(|pattern| pattern.matches_as(cell, Conclusion::Violated));
+        (shows && !hidden(cell)).then_some(Outcome::Allowed)
+    });
+    Verdict::of(fault, &judge(fault, &table, Ground::Containers))
+}
+
+#[test]
+fn a_kind_of_place_that_stayed_green_is_a_survivor() {
+    let id = "broker-takes-old-tls";
+    assert!(verdict_without(id, |_| false).is_killed());
+    for (hidden, word) in
+        [(true, "seen from a tenant's network"), (false, "seen from the platform's network")]
+    {
+        let verdict = verdict_without(id, |cell| matches!(cell.from, Vantage::Tenant(_)) == hidden);
+        let Verdict::Survived(green) = verdict else { panic!("{verdict:?}") };
+        assert!(green.len() == 1 && green[0].ends_with(word), "{green:?}");
+    }
+}
+
+#[test]
+fn each_caller_and_each_object_that_is_named_must_show() {
+    let by_others = |cell: &Cell| {
+        matches!(&cell.who, Who::Peer(name) if name.to_string().contains("acme2."))
+            && !cell.id().contains("| acme2")
+    };
+    let verdict = verdict_without("dialer-any-name", |cell| by_others(cell) || cell.id().contains("| nats"));
+    assert!(verdict.is_killed(), "acme's show still: {verdict:?}");
+    let verdict = verdict_without("dialer-any-name", |cell| Column::of(cell) == Column::Other);
+    let Verdict::Survived(green) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(green, ["tls.impersonate by own/other found possible, other, seen from this machine"]);
+    let verdict = verdict_without("alpn-not-required", |cell| cell.id().contains("| poller.serviceradar"));
+    let Verdict::Survived(green) = verdict else { panic!("{verdict:?}") };
+    assert!(
+        !green.is_empty() && green.iter().all(|line| line.contains(", at poller, seen from")),
+        "{green:?}"
+    );
+}
+
+#[test]
+fn where_a_fault_cannot_show_it_need_not_and_elsewhere_it_must() {
+    let id = "broker-monitoring-open";
+    assert!(verdict_without(id, |cell| cell.from == Vantage::Outside).is_killed());
+    let verdict = verdict_without(id, |cell| cell.from != Vantage::Outside);
+    assert!(matches!(&verdict, Verdict::Survived(green) if green.len() == 3), "{verdict:?}");
+}
+
+#[test]
+fn a_control_accuses_nobody_of_what_it_could_not_judge() {
+    let plan = Plan::of(&Model::of_topology(&topologies()[0], BackendKind::Process));
+    let with = |code: &'static str, outcome: Outcome| {
+        let table = measured(&plan, |cell| (cell.operation.code() == code).then(|| outcome.clone()));
+        Control::of(&table)
+    };
+    assert!(with("", Outcome::Unreachable).is_well());
+    let open = with("tls.old-tls", Outcome::Allowed);
+    assert!(!open.alarms.is_empty() && !open.is_well(), "{open:?}");
+    let unclear = with("tls.old-tls", Outcome::Inconclusive("a timeout".to_owned()));
+    assert!(unclear.alarms.is_empty() && !unclear.doubts.is_empty() && !unclear.is_well(), "{unclear:?}");
+    let nothing = Control::of(&Table::compare(&plan.only(|_| false), BTreeMap::new()));
+    assert!(nothing.alarms.is_empty() && !nothing.is_well(), "{nothing:?}");
 }
 
 #[test]
@@ -278,9 +381,18 @@ fn a_refusal_at_the_start_counts_for_its_own_reason_only() {
 
 #[test]
 fn the_score_is_perfect_or_the_suite_is_not_trusted() {
-    let (killed, survived) = (Verdict::Killed { red: 3 }, Verdict::Survived(Vec::new()));
+    let (killed, survived) = (Verdict::Killed { red: RedCells::default() }, Verdict::Survived(Vec::new()));
     let (unclear, uncovered) = (Verdict::NotJudged(String::new()), Verdict::NotCovered("why"));
-    let code = |verdicts: &[&Verdict], alarms| Score::of(verdicts.iter().copied(), alarms).exit_code();
+    let control = |alarms: usize, doubts: usize| {
+        let lines = |count| vec!["a cell".to_owned(); count];
+        [Control { alarms: lines(alarms), doubts: lines(doubts), as_predicted: 1 }]
+    };
+    let code =
+        |verdicts: &[&Verdict], alarms| Score::of(verdicts.iter().copied(), &control(alarms, 0)).exit_code();
+    let unsure = Score::of([&killed], &control(0, 2));
+    assert_eq!((unsure.exit_code(), unsure.false_alarms, unsure.controls_not_judged), (5, 0, 1));
+    assert_eq!(unsure.to_string(), "1/1 killed, 0 false alarms, 1 without a fault not judged");
+    assert_eq!(Score::of([&killed], &control(1, 2)).exit_code(), 4);
     assert_eq!(code(&[&killed, &Verdict::RefusedAtStart, &uncovered], 0), 0);
     assert_eq!(code(&[&killed], 1), 4);
     assert_eq!(code(&[&killed, &survived, &unclear], 0), 4);
@@ -288,8 +400,52 @@ fn the_score_is_perfect_or_the_suite_is_not_trusted() {
     assert_eq!(code(&[&killed, &unclear], 0), 5);
     assert_eq!(code(&[&uncovered], 0), 5);
     assert_eq!(code(&[], 0), 5);
-    let score = Score::of([&killed, &survived, &uncovered], 0);
+    let score = Score::of([&killed, &survived, &uncovered], &[]);
     assert_eq!(score.to_string(), "1/2 killed, 0 false alarms, 1 not covered here");
+    assert_eq!(Score::of([&killed], &[]).to_string(), "1/1 killed, 0 false alarms");
+    assert_eq!(Score::of([&unclear], &control(3, 0)).to_string(), "0/1 killed, 3 false alarms, 1 not judged");
+}
+
+#[test]
+fn of_several_runs_the_worst_counts_and_what_is_open_is_told_from_what_is_not() {
+    let by_badness = [
+        (Verdict::NotCovered("why"), "not-covered", false),
+        (Verdict::Killed { red: RedCells::default() }, "killed", false),
+        (Verdict::NotJudged(String::new()), "not-judged", true),
+        (Verdict::Spilled(Vec::new()), "spilled", true),
+        (Verdict::Survived(Vec::new()), "survived", true),
+    ];
+    for [better, worse] in by_badness.array_windows() {
+        assert!(better.0.badness() < worse.0.badness(), "{better:?} {worse:?}");
+    }
+    for (verdict, word, is_open) in by_badness {
+        assert_eq!((verdict.word(), verdict.is_open()), (word, is_open));
+    }
+    let refused = Verdict::RefusedAtStart;
+    assert_eq!((refused.word(), refused.is_open()), ("refused-at-start", false));
+}
+
+#[test]
+fn red_cells_are_counted_by_operation_and_by_the_way_in_which_they_are_red() {
+    let plan = Plan::of(&Model::of_topology(&topologies()[0], BackendKind::Process));
+    let table = measured(&plan, |cell| {
+        let code = cell.operation.code();
+        let outcome = match code.as_str() {
+            "tls.old-tls" => Outcome::Allowed,
+            "disk.open-key" => Outcome::Inconclusive("unreadable".to_owned()),
+            _ => return None,
+        };
+        Some(outcome)
+    });
+    let planned =
+        |code: &str| plan.cells().iter().filter(|planned| planned.cell.operation.code() == code).count();
+    let red: RedCells = table.red().collect();
+    let (old, open) = (planned("tls.old-tls"), planned("disk.open-key"));
+    assert!(old > 1 && open > 1);
+    assert_eq!(red.count(), old + open);
+    assert_eq!(red.by_operation().len(), 2);
+    assert_eq!(red.by_operation()["tls.old-tls"][&Conclusion::Violated], old);
+    assert_eq!(red.by_operation()["disk.open-key"][&Conclusion::Inconclusive], open);
 }
 
 #[test]

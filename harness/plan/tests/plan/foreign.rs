@@ -123,3 +123,14 @@ fn what_is_expected_of_our_own_platform_is_not_widened() {
     let widest = Plan::of(&model).reasons().into_iter().map(|reasons| reasons.len()).max().unwrap();
     assert!(widest <= 2, "two walls at one place at the most");
 }
+
+#[test]
+fn a_description_that_leaves_its_machine_names_files_from_its_own_folder() {
+    let text = example().replace("pki/", "/etc/example/pki/").replace("logs/", "/var/log/");
+    let written = PlatformDescription::read(&text).unwrap().seen_from(Path::new("/etc/example"));
+    assert!(!written.to_yaml().contains("/etc/example"), "{}", written.to_yaml());
+    assert!(written.to_yaml().contains("/var/log/nats.log"), "what lies elsewhere is named as it was");
+    let (there, here) = (judged(&text).unwrap(), judged(&written.to_yaml()).unwrap());
+    assert_eq!((there.credentials, there.services), (here.credentials, here.services));
+    assert_eq!(there.authorities, here.authorities);
+}

@@ -113,12 +113,28 @@ fn a_run_that_finds_what_is_predicted_is_well() {
 }
 
 #[test]
+fn a_table_says_how_much_of_each_layer_ended_how_and_what_nobody_asked() {
+    for plan in plans() {
+        let table = Table::compare(&plan, as_predicted(&plan));
+        assert_eq!(table.unasked(), plan.unasked());
+        let of_layer = |layer| plan.cells().iter().filter(|planned| planned.cell.layer() == layer).count();
+        for layer in [Layer::Tls, Layer::Grpc, Layer::Storage, Layer::Disk] {
+            assert!(of_layer(layer) > 1, "{layer}");
+            assert_eq!(table.count(Some(layer), Conclusion::Passed), of_layer(layer), "{layer}");
+            assert_eq!(table.count(Some(layer), Conclusion::Violated), 0, "{layer}");
+        }
+        assert_eq!(table.count(None, Conclusion::Passed), plan.cells().len());
+    }
+}
+
+#[test]
 fn a_hole_is_not_judged() {
     let plan = small();
     let mut found = as_predicted(&plan);
     found.pop_first();
     let table = Table::compare(&plan, found);
     assert_eq!((table.exit_code(), table.red().count()), (5, 1));
+    assert_eq!(table.count(None, Conclusion::Inconclusive), 1);
     assert!(table.red().all(|entry| entry.conclusion == Conclusion::Inconclusive));
 }
 
@@ -129,6 +145,20 @@ fn a_cell_that_was_never_planned_is_not_overlooked() {
     let table = Table::compare(&part, as_predicted(&plan));
     assert_eq!(table.exit_code(), 5);
     assert!(table.flaws().iter().all(|flaw| flaw.starts_with("measured and never planned")));
+}
+
+#[test]
+fn a_part_knows_of_how_much_it_is_one() {
+    let plan = small();
+    assert_eq!(plan.part(), None);
+    let part = small().only(|cell| cell.layer() == Layer::Disk);
+    let told = part.part().unwrap();
+    assert_eq!((told.cells, told.of), (part.cells().len(), plan.cells().len()));
+    assert_eq!(told.to_string(), format!("{} of {} cells", told.cells, told.of));
+    assert_eq!(Table::compare(&part, as_predicted(&part)).part(), Some(told));
+    let narrower = part.only(|_| false).part().unwrap();
+    assert_eq!((narrower.cells, narrower.of), (0, told.of), "a part of a part is one of the whole");
+    assert_eq!(small().only(|_| true).part(), None, "whoever chooses everything leaves nothing out");
 }
 
 #[test]
@@ -184,6 +214,38 @@ fn a_leak_needs_no_record() {
         *cell = Measured { unrecorded: Some("no record".to_owned()), ..measured(Outcome::Allowed) };
     });
     assert_eq!(table.exit_code(), 4);
+}
+
+#[test]
+fn a_cell_says_what_was_expected_what_was_found_and_that_it_is_not_on_record() {
+    let allowed = |expected: &Expectation| *expected == Expectation::Allowed;
+    let text = |change: &dyn Fn(&mut Measured)| {
+        let table = with_one(&small(), allowed, change);
+        table.red().next().unwrap().to_string()
+    };
+    let refused = text(&|measured| {
+        measured.outcome = Outcome::Denied(DenialReason::Expired);
+        measured.unrecorded = Some("of a refusal nobody asks that".to_owned());
+    });
+    assert!(refused.ends_with(": expected allowed, found denied: expired"), "{refused}");
+    let unrecorded = text(&|measured| measured.unrecorded = Some("nobody wrote it down".to_owned()));
+    assert!(
+        unrecorded.ends_with(": expected allowed, found allowed, and nobody wrote it down"),
+        "{unrecorded}"
+    );
+}
+
+#[test]
+fn a_reason_that_a_server_s_word_may_mean_counts_as_seen() {
+    let plan = small();
+    let mut found = as_predicted(&plan);
+    for measured in found.values_mut() {
+        if let Outcome::Denied(reason) = measured.outcome {
+            measured.outcome = Outcome::Refused(vec![DenialReason::Malformed, reason]);
+        }
+    }
+    let table = Table::compare(&plan, found);
+    assert_eq!(table.exit_code(), 0, "{:?}", table.flaws());
 }
 
 #[test]

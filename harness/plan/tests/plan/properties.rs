@@ -131,7 +131,7 @@ proptest! {
             let others: Vec<&TenantSlug> =
                 tenants.iter().map(|other| &other.slug).filter(|other| **other != tenant.slug).collect();
             let mine: Vec<_> = files.iter().filter(|file| file.path.starts_with(&own)).collect();
-            prop_assert_eq!(mine.len(), tenant.agents.len() * 6);
+            prop_assert_eq!(mine.len(), tenant.agents.len() * 9);
             for file in mine {
                 let text = readable(file);
                 let words = words(&text);

@@ -260,3 +260,140 @@ fn a_root_whose_signature_does_not_verify_is_refused() {
     let problem = UnreadableFile::BadSelfSignature;
     assert!(matches!(&error, PkiError::Unreadable { problem: found, .. } if *found == problem), "{error:?}");
 }
+
+const ACME_LIST: &str = "certs/tenants/acme/ca.crl.pem";
+const ROOT_LIST: &str = "certs/root.crl.pem";
+
+/// The serial numbers on a list, its number, and how long it lasts.
+fn listed(files: &[PlannedFile], path: &str) -> (Vec<Vec<u8>>, String, OffsetDateTime) {
+    use rustls_pki_types::CertificateRevocationListDer;
+    use rustls_pki_types::pem::PemObject;
+    use x509_parser::prelude::{CertificateRevocationList, FromDer};
+    let der = CertificateRevocationListDer::from_pem_slice(&contents(files, path)).unwrap();
+    let (_, list) = CertificateRevocationList::from_der(&der).unwrap();
+    let serials = list.iter_revoked_certificates().map(|revoked| revoked.raw_serial().to_vec()).collect();
+    (serials, list.crl_number().unwrap().to_string(), list.next_update().unwrap().to_datetime())
+}
+
+fn not_after(der: &[u8]) -> OffsetDateTime {
+    x509_parser::parse_x509_certificate(der).unwrap().1.validity().not_after.to_datetime()
+}
+
+#[test]
+fn each_authority_has_revoked_one_certificate_that_nobody_has_and_the_root_none() {
+    let pki = new_pki(&topology());
+    let files = pki.files();
+    let (mut living, mut revoked) = (Vec::new(), Vec::new());
+    for (_, leaf) in pki.leaves() {
+        let (_, parsed) = x509_parser::parse_x509_certificate(&leaf.der).unwrap();
+        living.push(parsed.tbs_certificate.raw_serial().to_vec());
+    }
+    for (name, authority) in pki.authorities() {
+        let path = pki::revocation_list_path(name);
+        let (serials, number, until) = listed(&files, path.to_str().unwrap());
+        assert_eq!(number, "1", "{name}");
+        assert_eq!(
+            until,
+            not_after(&authority.der),
+            "{name}: no list ends before what its authority has signed"
+        );
+        assert_eq!(serials.len(), usize::from(path != Path::new(ROOT_LIST)), "{name}");
+        revoked.extend(serials);
+        let file = files.iter().find(|file| file.path == path).unwrap();
+        assert_eq!((file.mode, file.contents.is_secret()), (0o644, false), "{name}");
+    }
+    assert!(revoked.iter().all(|serial| !living.contains(serial)));
+    revoked.sort();
+    revoked.dedup();
+    assert_eq!(revoked.len(), 3, "each its own");
+}
+
+#[test]
+fn an_environment_from_before_there_were_lists_is_given_them() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let mut existing = ExistingCertificates::none();
+    for file in files.iter().filter(|file| !file.path.to_string_lossy().ends_with(".crl.pem")) {
+        existing.insert(file.path.clone(), file.contents.as_bytes());
+    }
+    let second = again(&topology, NOW, &existing).unwrap();
+    for path in [ROOT_LIST, ACME_LIST] {
+        assert_eq!(*action(&second, path), Action::Issued, "{path}");
+    }
+    for path in [ACME, AGENT, GLOBEX_AGENT] {
+        assert_eq!(*action(&second, path), Action::Kept, "{path}");
+    }
+}
+
+#[test]
+fn a_list_of_ours_that_does_not_fit_is_signed_anew_with_whoever_is_on_it() {
+    use rcgen::{
+        CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
+    };
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let pem = |path: &str| String::from_utf8(contents(&files, path)).unwrap();
+    let key = KeyPair::from_pem(&pem("certs/tenants/acme/ca-key.pem")).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(&pem(ACME), key).unwrap();
+    let (_, _, ends) = listed(&files, ACME_LIST);
+    let list = |serials: &[&[u8]], until| {
+        let revoked = |serial: &&[u8]| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(serial),
+            revocation_time: NOW,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: NOW,
+            next_update: until,
+            crl_number: SerialNumber::from(7),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&issuer).unwrap().pem().unwrap()
+    };
+    let with = |list: &str| {
+        let pki = again(&topology, NOW, &changed(&files, ACME_LIST, Some(list.as_bytes()))).unwrap();
+        let listed = listed(&pki.files(), ACME_LIST);
+        (action(&pki, ACME_LIST).clone(), listed)
+    };
+    let (serial, other): (&[u8], &[u8]) = (&[0x51; 16], &[0x52; 16]);
+    let (action, found) = with(&list(&[serial, other], ends));
+    assert_eq!((action, found.0.len()), (Action::Kept, 2), "who else was revoked stays revoked");
+    let (action, found) = with(&list(&[serial, other], NOW + Duration::days(1)));
+    assert_eq!(action, Action::Renewed(RenewalReason::LifetimeChanged));
+    assert_eq!(found, (vec![serial.to_vec(), other.to_vec()], "8".to_owned(), ends));
+    let (action, found) = with(&list(&[], ends));
+    assert_eq!((action, found.0.len()), (Action::Renewed(RenewalReason::NobodyRevoked), 1));
+}
+
+#[test]
+fn a_renewed_authority_signs_a_list_of_its_own() {
+    let topology = topology();
+    let files = new_pki(&topology).files();
+    let second = again(&topology, NOW, &changed(&files, "certs/tenants/acme/ca-key.pem", None)).unwrap();
+    assert_eq!(*action(&second, ACME_LIST), Action::Renewed(RenewalReason::IssuerChanged));
+    assert_ne!(listed(&second.files(), ACME_LIST).0, listed(&files, ACME_LIST).0);
+    assert_eq!(*action(&second, "certs/tenants/globex/ca.crl.pem"), Action::Kept);
+}
+
+#[test]
+fn a_list_of_somebody_else_s_or_of_nothing_is_refused_by_name() {
+    let topology = topology();
+    let (files, others) = (new_pki(&topology).files(), new_pki(&topology).files());
+    let refused = |with: &[u8]| again(&topology, NOW, &changed(&files, ACME_LIST, Some(with))).unwrap_err();
+    let error = refused(&contents(&others, ACME_LIST));
+    assert!(matches!(error, PkiError::OtherIssuer { .. }), "{error:?}");
+    let error = refused(&contents(&files, "certs/tenants/globex/ca.crl.pem"));
+    assert!(matches!(error, PkiError::ForeignIssuer { .. }), "{error:?}");
+    for with in [&b"hello"[..], b"\xff", &contents(&files, ACME)] {
+        let error = refused(with);
+        let problem = UnreadableFile::NoRevocationList;
+        assert!(
+            matches!(&error, PkiError::Unreadable { problem: found, .. } if *found == problem),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(ACME_LIST) && error.to_string().contains("delete"), "{error}");
+    }
+}

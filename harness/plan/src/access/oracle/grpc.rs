@@ -38,6 +38,17 @@ pub(super) fn handshake(who: &Who, target: &CallTarget) -> Expectation {
     }
 }
 
+/// Whoever may report speaks for itself alone: what a report says of its origin can only be right or wrong.
+pub(super) fn report_for_another(who: &Who, named: &TenantSlug) -> Expectation {
+    let (absent, authority) = (TenantMetadata::Absent, RequestAuthority::Target);
+    let may_report = call(who, &CallTarget::Poller, Method::ReportStatus, &absent, &authority);
+    let own = matches!(who, Who::Peer(name) | Who::Forged { name, .. } if name.tenant() == Some(named));
+    match may_report {
+        Expectation::Allowed if !own => Expectation::denied(DenialReason::ForeignClaim),
+        other => other,
+    }
+}
+
 /// Where the poller keeps what is reported to it, and what it asks: among the results of the tenant in the reporter's certificate.
 pub(super) fn file_report(who: &Who, tenant: &TenantSlug) -> Expectation {
     match who {

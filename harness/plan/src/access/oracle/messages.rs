@@ -49,6 +49,9 @@ fn of_a_member(operation: MessageOperation) -> Expectation {
             Expectation::denied(SubscribePermission)
         }
         MessageOperation::PublishAsPoller => Expectation::denied(PublishPermission),
+        MessageOperation::TakeMessageId => {
+            Expectation::Unspecified("which message IDs a tenant gives its own messages is its choice")
+        }
         // The platform's streams give no receipts: one would go wherever the publisher says, in the platform's account.
         MessageOperation::ReceiptInto => Expectation::denied(OtherAccount),
         _ => Expectation::Allowed,
@@ -72,7 +75,9 @@ fn of_an_outsider(operation: MessageOperation) -> Expectation {
         | MessageOperation::AnswerInto
         | MessageOperation::ReceiptInto
         | MessageOperation::AskInto
-        | MessageOperation::AskInItsName => Expectation::denied(OtherAccount),
+        | MessageOperation::AskInItsName
+        // What the platform keeps of one tenant is compared with nothing that it keeps of another.
+        | MessageOperation::TakeMessageId => Expectation::denied(OtherAccount),
     }
 }
 
@@ -107,6 +112,7 @@ fn of_the_poller(operation: MessageOperation) -> Expectation {
         | MessageOperation::ReceiptInto
         | MessageOperation::AskInto
         | MessageOperation::AskInItsName
+        | MessageOperation::TakeMessageId
         | MessageOperation::ListenAtHome => OWN_ACCOUNT,
     }
 }

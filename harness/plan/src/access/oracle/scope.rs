@@ -100,6 +100,9 @@ impl Scope {
             CertificateFlaw::IssuedBy(other) | CertificateFlaw::BorrowedIssuerName(other) => {
                 unless(self.keys.contains(other), NO_KEY)
             }
+            CertificateFlaw::Revoked => {
+                Some("whether and how a platform of others revokes certificates is not in its description")
+            }
             CertificateFlaw::StaleGeneration => unless(self.keys.contains(&AuthorityName::Root), NO_KEY),
             _ => unless(key, NO_KEY),
         }
@@ -123,6 +126,18 @@ impl Scope {
                     )
                 })
             }
+            Operation::Knock { manner: Manner::AskForAuthorities, .. } => {
+                Some("whether a service names whom it trusts is the platform's own choice")
+            }
+            Operation::Knock { manner: Manner::HoldTheDoor, .. } => {
+                Some("the description does not say that a service waits for several clients at once")
+            }
+            Operation::Knock { manner: Manner::BeSilent, .. } => {
+                Some("the description does not say for how long a service waits for a silent client")
+            }
+            Operation::Knock { manner: Manner::TakeAllPlaces, .. } => {
+                Some("the description does not say how many connections a tenant may have")
+            }
             Operation::Call { method, metadata, authority, .. } => {
                 let grpc = self.conventions.grpc();
                 unless(self.conventions.has_method(*method), "the services do not have this method")
@@ -141,12 +156,22 @@ impl Scope {
                         )
                     })
             }
+            Operation::AskForAnother { .. } => {
+                Some("the description does not say that an agent answers for itself alone")
+            }
+            Operation::ReportForAnother { .. } => {
+                Some("the description does not say that a report's words are compared with who reports")
+            }
             Operation::Message { operation, .. } => self.mute(&cell.who).or_else(|| self.message(*operation)),
             Operation::ConnectAs { .. } => self.mute(&cell.who),
             Operation::Storage { operation, .. } => self.mute(&cell.who).or_else(|| self.storage(*operation)),
             Operation::Broker { operation } => self.mute(&cell.who).or_else(|| self.broker(*operation)),
             Operation::ReadResults { .. } => self.mute(&cell.who).or_else(|| self.administered()),
-            Operation::FileReport { .. } | Operation::FilePolled { .. } => self
+            // Ours asks every second, and keeps the answers in words that are looked for.
+            Operation::FilePolled { .. } => Some(
+                "how often, and in which words, a poller of others keeps what it hears is not in its description",
+            ),
+            Operation::FileReport { .. } => self
                 .mute(&cell.who)
                 .or_else(|| self.administered())
                 .or_else(|| unless(self.services.contains(&POLLER), "the platform has no PollerService")),
@@ -187,7 +212,7 @@ impl Scope {
             Do::RequestJob => {
                 unless(subjects.jobs.is_some(), "the description has no subject on which agents take jobs")
             }
-            Do::ReceiptInto => unless(
+            Do::ReceiptInto | Do::TakeMessageId => unless(
                 poller && self.conventions.accounts().kept_results.is_some(),
                 "the description has no stream of a tenant's results that the poller reads",
             ),
@@ -220,6 +245,8 @@ impl Scope {
             }
             Do::PurgeAccount => unless(accounts.name.is_some(), "the description does not name accounts")
                 .or_else(|| self.harmful()),
+            // Others' messages are not at hand without one of one's own, which some platforms do not allow to be acknowledged.
+            Do::Acknowledge => Some("whether tenants acknowledge messages is not in the description"),
             Do::ReadNamesake | Do::PurgeNamesake if accounts.kind == AccountKind::Shared => {
                 Some("in one account for all no two streams have one name")
             }
@@ -284,8 +311,15 @@ impl Scope {
 
     /// What a tenant does with its own, which is nobody else's business.
     fn at_home(&self, cell: &Cell, expected: Expectation) -> Expectation {
-        let Operation::Message { operation, owner } = &cell.operation else { return expected };
         let Who::Peer(name) = &cell.who else { return expected };
+        if let Operation::Storage { operation: StorageOperation::HearAdvisories, owner } = &cell.operation
+            && name.tenant() == Some(owner)
+        {
+            return Expectation::Unspecified(
+                "whether a tenant hears what the broker tells of its own account is the platform's choice",
+            );
+        }
+        let Operation::Message { operation, owner } = &cell.operation else { return expected };
         let wildcard = matches!(
             operation,
             MessageOperation::SubscribeAnyTenant

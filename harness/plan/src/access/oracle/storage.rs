@@ -6,7 +6,7 @@ use bulkhead_identity::{PeerName, TenantSlug};
 use super::Expectation;
 use super::messages::{NOT_A_USER, OWN_ACCOUNT, Standing, standing};
 use crate::access::attempt::StorageOperation;
-use crate::access::outcome::DenialReason::{NotFound, OtherAccount, PublishPermission};
+use crate::access::outcome::DenialReason::{NotFound, OtherAccount, PublishPermission, SubscribePermission};
 
 /// What is expected of an operation with a stream or bucket of `owner`.
 pub(super) fn storage(name: &PeerName, operation: StorageOperation, owner: &TenantSlug) -> Expectation {
@@ -14,7 +14,10 @@ pub(super) fn storage(name: &PeerName, operation: StorageOperation, owner: &Tena
         Standing::Stranger => NOT_A_USER,
         Standing::Member => of_a_member(operation),
         Standing::Outsider => of_an_outsider(operation),
-        // It may ask the platform, and no JetStream.
+        // It may ask the platform, and hear its answers, and no JetStream.
+        Standing::Admin if operation == StorageOperation::HearAdvisories => {
+            Expectation::denied(SubscribePermission)
+        }
         Standing::Admin => Expectation::denied(PublishPermission),
         Standing::Poller if operation == StorageOperation::ReadRecord => Expectation::Allowed,
         Standing::Poller => OWN_ACCOUNT,
@@ -29,6 +32,8 @@ fn of_a_member(operation: StorageOperation) -> Expectation {
         // What is kept stays, whatever the message says.
         Do::RollUpRecord => Expectation::denied(OtherAccount),
         Do::PurgeAccount => Expectation::denied(PublishPermission),
+        // Not even those of its own account.
+        Do::HearAdvisories => Expectation::denied(SubscribePermission),
         Do::ReadNamesake | Do::PurgeNamesake => {
             Expectation::Unspecified("a stream of one's own is no namesake of itself")
         }
@@ -46,11 +51,15 @@ fn of_an_outsider(operation: StorageOperation) -> Expectation {
     use StorageOperation as Do;
     let reason = match operation {
         // Answered, with the caller's own.
-        Do::ListNames | Do::List | Do::ReadNamesake | Do::PurgeNamesake
+        Do::ListNames | Do::List | Do::ReadNamesake | Do::PurgeNamesake | Do::AskAccount
         // Nobody answers there in the caller's account.
         | Do::ReadDirect
         | Do::PutValue
         | Do::PutObject
+        | Do::TakeNext
+        | Do::Acknowledge
+        // Begun in the caller's account, where the name is free.
+        | Do::Restore
         // Created without an error, and empty for ever, or delivering to nobody else.
         | Do::Capture
         | Do::Mirror
@@ -60,7 +69,13 @@ fn of_an_outsider(operation: StorageOperation) -> Expectation {
         | Do::PullInto => OtherAccount,
         // Its subject is one of the owner's.
         Do::Store | Do::RollUp | Do::RollUpRecord | Do::PurgeAccount => PublishPermission,
+        Do::HearAdvisories => SubscribePermission,
         Do::Describe
+        | Do::NameConsumers
+        | Do::ListConsumers
+        | Do::DescribeConsumer
+        | Do::PauseConsumer
+        | Do::DeleteConsumer
         | Do::ReadMessage
         | Do::Consume
         | Do::BackUp

@@ -75,6 +75,7 @@ impl Verifier<'_> {
             CertificateFlaw::KeyNotHeld => DenialReason::KeyNotProven,
             CertificateFlaw::Expired => DenialReason::Expired,
             CertificateFlaw::NotYetValid => DenialReason::NotYetValid,
+            CertificateFlaw::Revoked => DenialReason::Revoked,
             CertificateFlaw::ExtraName(other) | CertificateFlaw::OtherAlternativeName(other)
                 if !may_name(&responsible, other) =>
             {
@@ -132,6 +133,10 @@ fn may_name(authority: &AuthorityName, name: &PeerName) -> bool {
 
 /// Whether `dialler` believes whoever answers in `service`'s place.
 pub(super) fn impersonation(who: &Who, service: &PeerName, dialler: &PeerName) -> Expectation {
+    if *who == Who::Anonymous {
+        // Whoever has no certificate cannot even offer TLS, and nobody goes on without.
+        return Expectation::denied(DenialReason::NoTls);
+    }
     // The poller takes one tenant's authority for one tenant's agents. An agent has its own tenant's and the platform's
     // at hand, whomever it dials.
     let mut authorities = vec![responsible(service)];
@@ -196,6 +201,12 @@ pub(super) fn at_the_broker(name: &PeerName, flaw: &CertificateFlaw, is_user: bo
             return Expectation::Unspecified("NATS knows no profile: the first name that is a user wins");
         }
         CertificateFlaw::CommonNameOnly => vec![DenialReason::NatsAuthorization],
+        // Measured on 2.15.1: whoever has such a certificate is still that user. That is no access that is meant to be.
+        CertificateFlaw::Revoked => {
+            return Expectation::Unspecified(
+                "nats-server reads no revocation lists: there, a certificate is revoked by taking its user out and reloading",
+            );
+        }
         CertificateFlaw::NoPurpose => return Expectation::Unspecified("Go accepts a leaf without a purpose"),
         CertificateFlaw::OnlyForServers => vec![DenialReason::WrongPurpose],
     };

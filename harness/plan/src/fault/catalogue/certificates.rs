@@ -1,9 +1,15 @@
 //! Mistakes in the certificate hierarchy itself.
 
 use crate::fault::Caller::Hostile;
+use crate::fault::Place::{self, OtherNetwork, OwnNetwork, PlatformNetwork};
 use crate::fault::pattern::cells;
-use crate::fault::{Change, Covered, Fault, FileEdit, Red};
+use crate::fault::{Change, Fault, FileEdit, Red};
 use crate::pki::Weakness;
+
+/// Who is at home there carries names of the platform's, for which only its own authority signs, or a tenant's in its place.
+const NO_TENANT_S: &[Place] = &[PlatformNetwork];
+/// Who is at home there carries names of a tenant's, to which only its own authority adds another's.
+const NO_PLATFORM_S: &[Place] = &[OwnNetwork, OtherNetwork];
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -11,7 +17,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "A tenant's authority has no name constraint, so that it signs for other tenants and for the poller.",
         "research/nats-isolation.md, \"Rogue tenant CA\": no defence, leak; upstream's generate-tenant-ca writes none",
         Change::Pki(Weakness::NO_NAME_CONSTRAINT),
-        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open(), cells("nats.connect").by(&[Hostile("other-alternative-name")]).open(), cells("nats.connect").by(&[Hostile("localhost-name")]).open()]),
+        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open(), cells("nats.connect").by(&[Hostile("other-alternative-name")]).open().unseen_from(NO_TENANT_S), cells("nats.connect").by(&[Hostile("localhost-name")]).open()]),
     )
     .may_also(&[// The services have a second wall: the issuer decides what it may name, and the leaf has its profile.
         cells("tls.*").by(&[Hostile("wrong-issuer"), Hostile("extra-name"), Hostile("localhost-name"), Hostile("other-alternative-name")]).otherwise(), cells("nats.connect").by(&[Hostile("extra-name")]).open()]),
@@ -20,7 +26,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "The platform's authority has no name constraint, so that it signs for tenants' agents.",
         "research/mtls-identity.md, attack catalogue: root or platform CA signing a tenant's name",
         Change::Pki(Weakness::PLATFORM_UNCONSTRAINED),
-        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open(), cells("nats.connect").by(&[Hostile("other-alternative-name")]).open()]),
+        Red::Cells(&[cells("nats.connect").by(&[Hostile("wrong-issuer")]).open().unseen_from(NO_TENANT_S), cells("nats.connect").by(&[Hostile("other-alternative-name")]).open().unseen_from(NO_PLATFORM_S)]),
     )
     .may_also(&[cells("tls.*").by(&[Hostile("wrong-issuer"), Hostile("extra-name"), Hostile("other-alternative-name")]).otherwise(), cells("nats.connect").by(&[Hostile("extra-name")]).open()]),
     Fault::new(
@@ -37,8 +43,8 @@ pub(super) const FAULTS: &[Fault] = &[
          CVE-2018-5383 and CWE-321 are keys in common",
         Change::Pki(Weakness::SHARED_TENANT_KEY),
         Red::Cells(&[
-            cells("tls.handshake").by(&[Hostile("borrowed-issuer-name")]).open(),
-            cells("nats.connect").by(&[Hostile("borrowed-issuer-name")]).open(),
+            cells("tls.handshake").by(&[Hostile("borrowed-issuer-name")]).open().unseen_from(NO_TENANT_S),
+            cells("nats.connect").by(&[Hostile("borrowed-issuer-name")]).open().unseen_from(NO_TENANT_S),
         ]),
     )
     .may_also(&[cells("tls.impersonate").by(&[Hostile("borrowed-issuer-name")]).open()]),
@@ -64,14 +70,4 @@ pub(super) const FAULTS: &[Fault] = &[
         ),
         Red::RefusesToStart(".serviceradar does not belong to the common name"),
     ),
-    Fault::new(
-        "revocation-lists-ignored",
-        "A revoked certificate is accepted, since nobody looks at the revocation list.",
-        "research/mtls-identity.md, attack catalogue: revoked leaf, stale CRL, CRL missing",
-        Change::None,
-        Red::Cells(&[]),
-    )
-    .where_covered(Covered::Nowhere(
-        "the services take no revocation list as yet (their verifier does): there is nothing that could be ignored",
-    )),
 ];

@@ -2,14 +2,18 @@
 
 use crate::fault::Caller::{Broker, Hostile, Other, Own};
 use crate::fault::Object::{Agent, Poller};
+use crate::fault::Place::{Host, OtherNetwork, OwnNetwork, PlatformNetwork};
 use crate::fault::pattern::cells;
-use crate::fault::{Change, Covered, Fault, Pattern, Red};
+use crate::fault::{Change, Fault, Pattern, Place, Red};
 
 const BOTH: Change = Change::Code { agents: true, poller: true };
 
 const fn believed(who: &'static [crate::fault::Caller]) -> Pattern {
     cells("tls.*").by(who).open()
 }
+
+/// Who is at home there has a certificate of a tenant's authority, which may not name localhost: that wall stands still.
+const CONSTRAINED: &[Place] = &[OwnNetwork, OtherNetwork];
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -91,14 +95,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "A further name beside the right ones passes.",
         "research/mtls-identity.md, attack catalogue: extra SAN or URI of another tenant, localhost and IP SANs",
         BOTH,
-        Red::Cells(&[believed(&[Hostile("localhost-name")])]),
+        Red::Cells(&[believed(&[Hostile("localhost-name")]).unseen_from(CONSTRAINED)]),
     ),
     Fault::new(
         "leaf-profile-off",
         "There is no leaf profile: whatever has a path to the root and one readable name is a peer.",
         "research/mtls-identity.md, \"The verifier to build\", step 3 left out",
         BOTH,
-        Red::Cells(&[believed(&[Hostile("localhost-name")]), believed(&[Hostile("common-name-only")])]),
+        Red::Cells(&[believed(&[Hostile("localhost-name")]).unseen_from(CONSTRAINED), believed(&[Hostile("common-name-only")])]),
     )
     .may_also(&[believed(&[Hostile("no-purpose")]), cells("tls.*").by(&[Hostile("other-common-name")]).otherwise()]),
     Fault::new(
@@ -106,8 +110,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "A tenant is known by how its slug begins: acme2 is acme.",
         "research/mtls-identity.md: `evilacme` against `acme`; CVE-2023-46254 is a collision of names",
         BOTH,
-        Red::Cells(&[cells("grpc.*+claim").open()]),
-    ),
+        // From this machine only nobody calls, and from the platform's network only the poller is in reach, which knows its own
+        // by more than the slug.
+        Red::Cells(&[cells("grpc.*+claim").open().unseen_from(&[Host, PlatformNetwork])]),
+    )
+    .may_also(&[// acme's words are compared with its slug as well.
+        cells("grpc.report-for-another").open()]),
     Fault::new(
         "any-generation",
         "Any authority of the right name counts that the root has signed.",
@@ -122,6 +130,16 @@ pub(super) const FAULTS: &[Fault] = &[
         BOTH,
         Red::Cells(&[believed(&[Hostile("key-not-held")])]),
     ),
+    Fault::new(
+        "revocation-lists-ignored",
+        "A revoked certificate is accepted, since nobody looks at the revocation list.",
+        "research/mtls-identity.md, attack catalogue: revoked leaf, stale CRL, CRL missing",
+        BOTH,
+        Red::Cells(&[cells("tls.handshake").by(&[Hostile("revoked")]).at(&[Agent]).open(), cells("tls.handshake").by(&[Hostile("revoked")]).at(&[Poller]).open()]),
+    )
+    .may_also(&[// Whoever dials does not ask either. The other walls still stand: a revoked certificate of somebody who is not
+        // welcome is refused, for that.
+        cells("tls.impersonate").by(&[Hostile("revoked")]).open(), cells("tls.*").by(&[Hostile("revoked")]).otherwise()]),
     Fault::new(
         "caller-from-last-certificate",
         "The caller is read from the last certificate that names anybody, and not from the leaf.",
@@ -152,8 +170,5 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/mtls-identity.md, \"The verifier to build\": send no CA hints",
         BOTH,
         Red::Cells(&[cells("tls.ask-for-authorities").at(&[Agent, Poller]).open()]),
-    )
-    .where_covered(Covered::Nowhere(
-        "the matrix has no operation that reads the authorities in a server's certificate request",
-    )),
+    ),
 ];

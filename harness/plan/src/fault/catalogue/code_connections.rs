@@ -2,13 +2,17 @@
 
 use crate::fault::Caller::{Admin, Nobody, Other, Own};
 use crate::fault::Object::{Agent, Poller};
+use crate::fault::Place::{self, Host, PlatformNetwork};
 use crate::fault::pattern::cells;
-use crate::fault::{Change, Covered, Fault, Red};
+use crate::fault::{Change, Fault, Red};
 
 const BOTH: Change = Change::Code { agents: true, poller: true };
 
-const NO_SILENT_CLIENT: Covered =
-    Covered::Nowhere("the matrix has no operation of a client that connects and says nothing");
+/// Who calls from this machine has no certificate, and is refused before a word is said.
+const NOBODY_CALLS: &[Place] = &[Host];
+/// Beside that: who calls from the platform's network is of no tenant that could be claimed in place of another, or reaches the
+/// poller alone.
+const NO_TENANT_CALLS: &[Place] = &[Host, PlatformNetwork];
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -43,20 +47,23 @@ pub(super) const FAULTS: &[Fault] = &[
         BOTH,
         Red::Cells(&[cells("grpc.*").by(&[Nobody]).open(), cells("tls.handshake").by(&[Nobody]).open()]),
     )
-    .may_also(&[cells("grpc.*").by(&[Nobody]).otherwise()]),
+    .may_also(&[
+        cells("grpc.*").by(&[Nobody]).otherwise(), // Who is let in does not ask in vain.
+        cells("tls.ask-for-authorities").by(&[Nobody]),
+    ]),
     Fault::new(
         "authority-ignored",
         "`:authority` is not compared with the service's own name.",
         "research/mtls-identity.md: :authority naming another agent must be refused",
         BOTH,
-        Red::Cells(&[cells("grpc.*+authority").open()]),
+        Red::Cells(&[cells("grpc.*+authority").open().unseen_from(NOBODY_CALLS)]),
     ),
     Fault::new(
         "tenant-claim-ignored",
         "The tenant in the metadata is not compared with the certificate's.",
         "research/mtls-identity.md: an x-tenant-id must be absent or equal the certificate's",
         BOTH,
-        Red::Cells(&[cells("grpc.*+claim").open()]),
+        Red::Cells(&[cells("grpc.*+claim").open().unseen_from(NOBODY_CALLS)]),
     )
     .may_also(&[cells("grpc.*+claim*").open()]),
     Fault::new(
@@ -64,7 +71,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "The caller's tenant is what the metadata say.",
         "CWE-639; Grafana Loki's X-Scope-OrgID trusts whoever sets it",
         BOTH,
-        Red::Cells(&[cells("grpc.*+claim").open()]),
+        Red::Cells(&[cells("grpc.*+claim").open().unseen_from(NO_TENANT_CALLS)]),
     )
     .may_also(&[cells("grpc.*+claim*").otherwise()]),
     Fault::new(
@@ -72,7 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "Of several tenants in the metadata the first counts.",
         "CWE-235; research/mtls-identity.md, attack catalogue: duplicate tenant metadata",
         BOTH,
-        Red::Cells(&[cells("grpc.*+claim-twice").open()]),
+        Red::Cells(&[cells("grpc.*+claim-twice").open().unseen_from(NO_TENANT_CALLS)]),
     )
     .may_also(&[cells("grpc.*+claim-twice").otherwise()]),
     Fault::new(
@@ -80,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "A tenant in binary metadata is overlooked, which gRPC hands to readers decoded.",
         "research/mtls-identity.md, attack catalogue: `-bin` tenant metadata",
         BOTH,
-        Red::Cells(&[cells("grpc.*+claim-binary").open()]),
+        Red::Cells(&[cells("grpc.*+claim-binary").open().unseen_from(NOBODY_CALLS)]),
     ),
     Fault::new(
         "grants-ignored",
@@ -118,33 +125,27 @@ pub(super) const FAULTS: &[Fault] = &[
         "One handshake is served after the other: a silent client keeps everybody out.",
         "research/mtls-identity.md: a serial accept let one silent client block everybody",
         BOTH,
-        Red::Cells(&[cells("tls.pass-a-silent-one").broken()]),
-    )
-    .where_covered(NO_SILENT_CLIENT),
+        Red::Cells(&[cells("tls.hold-the-door").open()]),
+    ),
     Fault::new(
         "handshake-timeout-missing",
         "A client that is silent is waited for without end.",
         "CWE-400; research/mtls-identity.md: each handshake in its own task with a timeout and a cap",
         BOTH,
-        Red::Cells(&[cells("tls.be-silent").open()]),
-    )
-    .where_covered(NO_SILENT_CLIENT),
+        Red::Cells(&[cells("tls.be-silent").at(&[Agent, Poller]).open()]),
+    ),
     Fault::new(
         "places-shared",
         "Connections and calls are counted for all tenants together: one can use up all of them.",
         "research/nats-isolation.md, attacks: without limits another is starved",
         BOTH,
-        Red::Cells(&[cells("tls.take-all-places").by(&[Other]).open()]),
-    )
-    .where_covered(Covered::Nowhere(
-        "the matrix has no operation that takes all places of a service while another tenant calls it",
-    )),
+        Red::Cells(&[cells("tls.take-all-places").open()]),
+    ),
     Fault::new(
         "nats-plain-text-allowed",
         "TLS to the broker is used if the server wants it, and one in the broker's place need not.",
         "the class of STARTTLS stripping: a NATS server says tls_required in the clear",
         BOTH,
-        Red::Cells(&[cells("tls.impersonate-in-the-clear").open()]),
-    )
-    .where_covered(Covered::Nowhere("the matrix has no impostor of the broker that asks for no TLS")),
+        Red::Cells(&[cells("tls.impersonate").by(&[Nobody]).open()]),
+    ),
 ];

@@ -3,8 +3,9 @@
 use crate::fault::Caller::{Admin, Hostile, Other, Own};
 use crate::fault::Object::Agent;
 use crate::fault::pattern::cells;
-use crate::fault::{Change, Covered, Fault, Red};
+use crate::fault::{Change, Fault, FileEdit, Red};
 
+const CONF: &str = "services/nats/nats.conf";
 const POLLER: Change = Change::Code { agents: false, poller: true };
 const AGENTS: Change = Change::Code { agents: true, poller: false };
 
@@ -32,7 +33,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "CWE-639; research/serviceradar.md: PollerStatusRequest has fields for partition and agent",
         POLLER,
         Red::Cells(&[cells("poller.file-report").by(&[Other]).open()]),
-    ),
+    )
+    .may_also(&[// What is in another's name is not looked at as the reporter's.
+        cells("grpc.report-for-another").open()]),
     Fault::new(
         "report-filed-for-everyone",
         "What is learnt is filed under every tenant: a broadcast where an address was meant.",
@@ -52,11 +55,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "What an agent says in another's name is taken as it is, and stored under its own tenant.",
         "CWE-345",
         POLLER,
-        Red::Cells(&[cells("poller.file-in-anothers-name").by(&[Own]).open()]),
-    )
-    .where_covered(Covered::Nowhere(
-        "the matrix has no agent that answers in another's name: the ones that run tell the truth",
-    )),
+        Red::Cells(&[cells("grpc.report-for-another").open()]),
+    ),
     Fault::new(
         "admin-audit-missing",
         "The administrator's reading leaves no record.",
@@ -70,18 +70,33 @@ pub(super) const FAULTS: &[Fault] = &[
         "CWE-524; a cache whose key lacks the tenant",
         POLLER,
         Red::Cells(&[cells("admin.read-results").by(&[Admin]).otherwise()]),
-    ),
+    )
+    .may_also(&[// What is kept of a tenant is read as the administrator reads it.
+        cells("poller.*")]),
     Fault::new(
         "admin-anybody",
-        "Whoever can reach the administrator's subject is answered.",
+        "Whoever reaches the administrator's subject is answered, and the broker lets tenants reach it.",
         "CWE-862; the broker's permissions stand before it",
-        POLLER,
-        Red::Cells(&[cells("admin.read-results").by(&[Other]).open()]),
-    )
-    .where_covered(Covered::Nowhere(
-        "nobody but the poller itself gets past the broker's permissions to that subject: a second wall would have to be taken \
-         down as well",
-    )),
+        Change::PollerAndFiles(&[
+            FileEdit::Replace {
+                file: CONF,
+                text: "{ service: \"admin.>\", accounts: [ADMIN] }",
+                with: "{ service: \"admin.>\" }",
+            },
+            FileEdit::Replace {
+                file: CONF,
+                text: "imports: [ { service: { account: PLATFORM, subject: \"svc.{tenant}.>\" }, to: \"svc.>\" } ]",
+                with: "imports: [ { service: { account: PLATFORM, subject: \"svc.{tenant}.>\" }, to: \"svc.>\" }, { service: { \
+                       account: PLATFORM, subject: \"admin.>\" } } ]",
+            },
+            FileEdit::Replace {
+                file: CONF,
+                text: "allow: [\"{tenant}.>\", \"svc.>\",",
+                with: "allow: [\"{tenant}.>\", \"svc.>\", \"admin.>\",",
+            },
+        ]),
+        Red::Cells(&[cells("admin.read-results").by(&[Own]).open(), cells("admin.read-results").by(&[Other]).open()]),
+    ),
     Fault::new(
         "stream-acknowledges",
         "A tenant's stream acknowledges what it keeps, on a reply subject that the tenant chose.",
@@ -90,6 +105,15 @@ pub(super) const FAULTS: &[Fault] = &[
         Red::Cells(&[cells("nats.receipt-into").by(&[Other]).open()]),
     )
     .may_also(&[cells("nats.receipt-into").by(&[Own]).open()]),
+    Fault::new(
+        "one-stream-for-all",
+        "The platform keeps all tenants' results in one stream.",
+        "research/nats-isolation.md, \"Why this shape\": roll-ups, message ids and floods of one tenant hit all",
+        POLLER,
+        Red::Cells(&[cells("nats.take-message-id").by(&[Other]).open()]),
+    )
+    .may_also(&[// Whoever reads one tenant's results reads everybody's, and the stream that is looked for is not there.
+        cells("nats.*").otherwise(), cells("js.*").otherwise(), cells("js.read-record").broken(), cells("poller.*"), cells("admin.*").otherwise()]),
     Fault::new(
         "stream-rollup-allowed",
         "A tenant's message may replace everything that the platform has kept of it.",
@@ -112,6 +136,5 @@ pub(super) const FAULTS: &[Fault] = &[
         "CWE-441",
         AGENTS,
         Red::Cells(&[cells("grpc.ask-for-another").at(&[Agent]).open()]),
-    )
-    .where_covered(Covered::Nowhere("the matrix's calls name no other agent in `agent_id`")),
+    ),
 ];

@@ -35,10 +35,19 @@ pub(super) const FAULTS: &[Fault] = &[
                 from: "certs/tenants/{other}/ca.pem",
                 to: "services/tenants/{tenant}/{agent}/trust/partner.pem",
             },
+            FileEdit::Copy {
+                from: "certs/tenants/{other}/ca.crl.pem",
+                to: "services/tenants/{tenant}/{agent}/trust/partner.crl.pem",
+            },
             FileEdit::Replace {
                 file: "services/tenants/{tenant}/{agent}/agent.yaml",
                 text: "trust/tenant.pem",
                 with: "trust/partner.pem",
+            },
+            FileEdit::Replace {
+                file: "services/tenants/{tenant}/{agent}/agent.yaml",
+                text: "trust/tenant.crl.pem",
+                with: "trust/partner.crl.pem",
             },
         ]),
         Red::RefusesToStart("trust.tenant has the authority of tenant "),

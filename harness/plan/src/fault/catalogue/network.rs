@@ -1,12 +1,15 @@
 //! Mistakes in how containers are put up.
 
 use crate::fault::Object::{Agent, Broker};
-use crate::fault::Place::{Host, OtherNetwork, PlatformNetwork};
+use crate::fault::Place::{Host, OtherNetwork, Outside, PlatformNetwork};
 use crate::fault::pattern::{Ground, cells};
 use crate::fault::{Change, Covered, Fault, FileEdit, Red, Wiring};
 
 const NO_NETWORKS: Covered =
     Covered::InContainers("processes on loopback have no networks that could be joined");
+
+/// A further door of the broker's is on the networks that the broker is on, and nowhere else.
+const NO_WAY_IN: &[crate::fault::Place] = &[Outside];
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -39,12 +42,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "agent-on-host-network",
         "An agent is put on the network of the host, past every tenant's own.",
         "`network_mode: host`, as upstream's Compose file runs agents for ICMP",
-        Change::None,
-        Red::Cells(&[]),
+        Change::Wiring(Wiring::HostNetwork),
+        Red::RefusesToStart("on the network of the host"),
     )
-    .where_covered(Covered::Nowhere(
-        "such an agent has no name on any network, so that the poller never finds it and nothing is ready to be judged",
-    )),
+    .where_covered(NO_NETWORKS),
     Fault::new(
         "broker-monitoring-open",
         "The broker's monitoring port is open, which names every tenant to whoever asks.",
@@ -54,7 +55,7 @@ pub(super) const FAULTS: &[Fault] = &[
             text: "\nhttp: \"0.0.0.0:{port 8222}\"\n",
         }]),
         Red::Cells(&[
-            cells("net.monitoring").at(&[Broker]).open().on(Ground::Containers),
+            cells("net.monitoring").at(&[Broker]).open().on(Ground::Containers).unseen_from(NO_WAY_IN),
             cells("net.unplanned").at(&[Broker]).open().on(Ground::Processes),
         ]),
     ),
@@ -67,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
             text: "\nleafnodes { listen: \"0.0.0.0:{port 7422}\" }\n",
         }]),
         Red::Cells(&[
-            cells("net.leaf-nodes").at(&[Broker]).open().on(Ground::Containers),
+            cells("net.leaf-nodes").at(&[Broker]).open().on(Ground::Containers).unseen_from(NO_WAY_IN),
             cells("net.unplanned").at(&[Broker]).open().on(Ground::Processes),
         ]),
     ),
@@ -90,7 +91,7 @@ pub(super) const FAULTS: &[Fault] = &[
             text: "\nwebsocket { listen: \"0.0.0.0:{port 8080}\", no_tls: true, no_auth_user: \"poller.serviceradar\" }\n",
         }]),
         Red::Cells(&[
-            cells("net.websocket").at(&[Broker]).open().on(Ground::Containers),
+            cells("net.websocket").at(&[Broker]).open().on(Ground::Containers).unseen_from(NO_WAY_IN),
             cells("net.unplanned").at(&[Broker]).open().on(Ground::Processes),
         ]),
     ),
