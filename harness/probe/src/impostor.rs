@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::tls::{provider, sight_of};
-use super::{CredentialError, Presented, Sight};
+use super::{CredentialError, Presented, Refusal, Sight};
 
 /// What the visitors are led to believe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,30 @@ impl Turnstile {
     }
 }
 
+impl Turnstile {
+    /// Receives the next visitor without a certificate, and so without TLS, if one comes in time.
+    ///
+    /// [`Sight::Refused`] means that the visitor would speak TLS or nothing: it opened a handshake.
+    pub async fn receive_in_the_clear(&self, deadline: Duration) -> Option<Visit> {
+        let (mut tcp, from) = timeout(deadline, self.listener.accept()).await.ok()?.ok()?;
+        let read_once = async {
+            if self.disguise == Disguise::Broker {
+                tcp.write_all(GREETING_WITHOUT_TLS.as_bytes()).await?;
+            }
+            let mut first = [0_u8; 1];
+            tcp.read(&mut first).await.map(|read| first[..read].first().copied())
+        };
+        let sight = match timeout(RECEIVE_DEADLINE, read_once).await {
+            Ok(Ok(None)) => Sight::Closed("end of stream before any word".to_owned()),
+            Ok(Ok(Some(TLS_HANDSHAKE))) => Sight::Refused(Refusal::TlsDemanded),
+            Ok(Ok(Some(_))) => Sight::Answered(()),
+            Ok(Err(error)) => sight_of(&error),
+            Err(_) => Sight::Silence(RECEIVE_DEADLINE),
+        };
+        Some(Visit { from, sight })
+    }
+}
+
 impl Drop for Impostor {
     fn drop(&mut self) {
         self.running.abort();
@@ -156,27 +180,37 @@ async fn serve(
     }
 }
 
+/// How long a visitor may take to say its first word.
+const RECEIVE_DEADLINE: Duration = Duration::from_secs(3);
+/// The first byte of a ClientHello: the record's content type (RFC 8446, section 5.1). No line of NATS and no HTTP/2 preface
+/// begins with it.
+const TLS_HANDSHAKE: u8 = 22;
+
+const GREETING: &str = concat!(
+    "INFO {\"server_id\":\"IMPOSTOR\",\"version\":\"2.15.1\",\"proto\":1,\"max_payload\":1048576,",
+    "\"headers\":true,\"tls_required\":true,\"tls_verify\":true}\r\n"
+);
+const GREETING_WITHOUT_TLS: &str = concat!(
+    "INFO {\"server_id\":\"IMPOSTOR\",\"version\":\"2.15.1\",\"proto\":1,\"max_payload\":1048576,",
+    "\"headers\":true}\r\n"
+);
+
 /// Accepts, and reads once: a client that refuses sends its alert instead of its first words.
 async fn receive(mut tcp: TcpStream, disguise: Disguise, acceptor: &TlsAcceptor) -> Sight<()> {
-    const DEADLINE: Duration = Duration::from_secs(3);
-    if disguise == Disguise::Broker {
-        let greeting = concat!(
-            "INFO {\"server_id\":\"IMPOSTOR\",\"version\":\"2.15.1\",\"proto\":1,\"max_payload\":1048576,",
-            "\"headers\":true,\"tls_required\":true,\"tls_verify\":true}\r\n"
-        );
-        if let Err(error) = tcp.write_all(greeting.as_bytes()).await {
-            return sight_of(&error);
-        }
+    if disguise == Disguise::Broker
+        && let Err(error) = tcp.write_all(GREETING.as_bytes()).await
+    {
+        return sight_of(&error);
     }
     let read_once = async {
         let mut stream = acceptor.accept(tcp).await?;
         let mut first = [0_u8; 1];
         stream.read(&mut first).await
     };
-    match timeout(DEADLINE, read_once).await {
+    match timeout(RECEIVE_DEADLINE, read_once).await {
         Ok(Ok(0)) => Sight::Closed("end of stream after the handshake".to_owned()),
         Ok(Ok(_)) => Sight::Answered(()),
         Ok(Err(error)) => sight_of(&error),
-        Err(_) => Sight::Silence(DEADLINE),
+        Err(_) => Sight::Silence(RECEIVE_DEADLINE),
     }
 }

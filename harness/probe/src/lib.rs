@@ -21,6 +21,7 @@ pub mod network;
 mod nonce;
 mod observation;
 pub mod post;
+pub mod silent;
 pub mod tls;
 
 pub use credential::{CredentialError, Presented};

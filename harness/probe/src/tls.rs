@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, Resumption};
+use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, HandshakeKind, SignatureScheme};
 use rustls::{ProtocolVersion, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -115,6 +116,31 @@ pub async fn handshake(address: &str, hello: &Hello) -> Observation<Handshake> {
     watch.stop(sight, local)
 }
 
+/// One handshake to learn which authorities the server names when it asks for a certificate.
+///
+/// [`Sight::Answered`] means that it named some, whatever it said afterwards; or none, and that it let the client in. What
+/// is named are DER-encoded distinguished names.
+pub async fn ask_for_authorities(address: &str, hello: &Hello) -> Observation<Vec<Vec<u8>>> {
+    let watch =
+        Stopwatch::start(format!("ask {address} for authorities as {}", label(hello.credential.as_ref())));
+    let (config, witness) = match configure(hello) {
+        Ok(configured) => configured,
+        Err(error) => return watch.stop(Sight::NotMade(error.to_string()), None),
+    };
+    let tcp = match connect(address, hello.deadline).await {
+        Ok(tcp) => tcp,
+        Err(sight) => return watch.stop(sight, None),
+    };
+    let local = tcp.local_addr().ok();
+    let sight = match secure_as(tcp, hello, (config, Arc::clone(&witness))).await {
+        Ok((mut stream, _)) => first_word(&mut stream, hello.deadline).await,
+        Err(sight) => sight,
+    };
+    let named = witness.authorities();
+    let sight = if named.is_empty() { sight.map(|()| Vec::new()) } else { Sight::Answered(named) };
+    watch.stop(sight, local)
+}
+
 /// What a credential is called in reports.
 pub(crate) fn label(credential: Option<&Presented>) -> &str {
     credential.map_or("nobody (no certificate)", Presented::label)
@@ -140,7 +166,15 @@ pub(crate) async fn secure<T>(
     tcp: TcpStream,
     hello: &Hello,
 ) -> Result<(TlsStream<TcpStream>, Handshake), Sight<T>> {
-    let (config, witness) = configure(hello).map_err(|error| Sight::NotMade(error.to_string()))?;
+    let configured = configure(hello).map_err(|error| Sight::NotMade(error.to_string()))?;
+    secure_as(tcp, hello, configured).await
+}
+
+async fn secure_as<T>(
+    tcp: TcpStream,
+    hello: &Hello,
+    (config, witness): Configured,
+) -> Result<(TlsStream<TcpStream>, Handshake), Sight<T>> {
     let name = ServerName::try_from(hello.server_name.clone())
         .map_err(|error| Sight::NotMade(format!("server name '{}': {error}", hello.server_name)))?;
     let connecting = TlsConnector::from(config).connect(name, tcp);
@@ -160,7 +194,7 @@ pub(crate) async fn secure<T>(
 }
 
 /// Sends the h2 preface where h2 was agreed on, and reads once: an alert, an end, or the first bytes.
-async fn first_word(stream: &mut TlsStream<TcpStream>, deadline: Duration) -> Sight<()> {
+pub(crate) async fn first_word(stream: &mut TlsStream<TcpStream>, deadline: Duration) -> Sight<()> {
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         // A failure to write shows in the read that follows, with the alert in it.
         let _shown_by_the_read = stream.write_all(HTTP2_PREFACE).await;
@@ -208,7 +242,7 @@ fn client_config(hello: &Hello, witness: &Arc<Witness>) -> Result<ClientConfig, 
         .with_custom_certificate_verifier(Arc::clone(witness) as Arc<dyn ServerCertVerifier>);
     let mut config = match &hello.credential {
         Some(credential) => builder.with_client_cert_resolver(credential.resolver()?),
-        None => builder.with_no_client_auth(),
+        None => builder.with_client_cert_resolver(Arc::clone(witness) as Arc<dyn ResolvesClientCert>),
     };
     config.alpn_protocols.clone_from(&hello.alpn);
     config.resumption = match &hello.sessions {
@@ -225,11 +259,31 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 /// Accepts every server and remembers what it showed. Signatures are checked for real, so that a shown
 /// certificate is one whose key the server holds.
 #[derive(Debug, Default)]
-struct Witness(Mutex<Vec<CertificateDer<'static>>>);
+struct Witness {
+    chain: Mutex<Vec<CertificateDer<'static>>>,
+    authorities: Mutex<Vec<Vec<u8>>>,
+}
 
 impl Witness {
     fn chain(&self) -> Vec<CertificateDer<'static>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn authorities(&self) -> Vec<Vec<u8>> {
+        self.authorities.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Has no certificate to give, and remembers whose the server would have liked.
+impl ResolvesClientCert for Witness {
+    fn resolve(&self, named: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let mut authorities = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        *authorities = named.iter().map(|name| name.to_vec()).collect();
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
@@ -242,7 +296,7 @@ impl ServerCertVerifier for Witness {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let mut chain = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
         *chain = std::iter::once(leaf).chain(intermediates).map(|one| one.clone().into_owned()).collect();
         Ok(ServerCertVerified::assertion())
     }

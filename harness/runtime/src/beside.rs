@@ -7,17 +7,16 @@ use std::process::Command;
 use bulkhead_plan::spec::EnvironmentName;
 use time::OffsetDateTime;
 
-use crate::backend::process::sweep::LABELS_VARIABLE;
+use crate::backend::process::apart;
 use crate::engine::labels::{Lease, Stamp, checkout_id};
 use crate::owner::Owner;
 
 /// Labels the program that `command` starts as a service of the environment is labelled, with this process as its owner: should
 /// this one be killed, a sweep finds it. It gets no variable of the developer's, and no Ctrl-C from the terminal.
 pub fn belongs_to(name: &EnvironmentName, state_folder: &Path, what: &str, command: &mut Command) {
-    use std::os::unix::process::CommandExt as _;
     let labels: serde_json::Map<String, serde_json::Value> =
         labels(name, state_folder, what).into_iter().map(|(label, value)| (label, value.into())).collect();
-    command.env_clear().env(LABELS_VARIABLE, serde_json::Value::Object(labels).to_string()).process_group(0);
+    apart::set(command, serde_json::Value::Object(labels).to_string());
 }
 
 /// The labels of something that stands beside an environment, with this process as its owner.
@@ -60,7 +59,7 @@ mod tests {
         belongs_to(&name, &root.path().join("one"), "a stand-in", &mut command);
         let mut child = command.spawn().unwrap();
         let variables = variables_of(child.id()).await;
-        assert_eq!(variables.split_terminator('\0').count(), 1, "{variables}");
+        assert_eq!(variables.split_terminator('\0').count(), 2, "{variables}");
         let scope = Scope::Environment { checkout: checkout_id(root.path()), name: name.to_string() };
         let sweep = sweep::sweep(&scope, None, Manner::Kill);
         // Somebody has to take note of the end, or it stays as a zombie; which counts as ended.

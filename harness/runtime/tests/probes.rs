@@ -6,16 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulkhead_runtime::probe::impostor::{Disguise, Impostor};
+use bulkhead_runtime::probe::impostor::{Disguise, Impostor, Turnstile};
 use bulkhead_runtime::probe::nats::{Login, login};
+use bulkhead_runtime::probe::post::{Answered, Opening, Order, Remote, serve};
 use bulkhead_runtime::probe::tls::{Hello, Sessions, TLS12, handshake};
-use bulkhead_runtime::probe::{Presented, Refusal, Sight, clear, grpc, network};
+use bulkhead_runtime::probe::{Presented, Refusal, Sight, clear, grpc, network, silent};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{AlertDescription, ProtocolVersion, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -56,6 +58,12 @@ where
 
 /// An h2 server (as far as its SETTINGS frame) that trusts one client certificate.
 async fn picky_server(trusted: CertificateDer<'static>) -> String {
+    picky_server_of(trusted, Semaphore::MAX_PERMITS).await
+}
+
+/// The same with so many places: who finds none sees its handshake succeed, and the connection end.
+async fn picky_server_of(trusted: CertificateDer<'static>, places: usize) -> String {
+    let places = Arc::new(Semaphore::new(places));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(trusted).unwrap();
@@ -71,9 +79,10 @@ async fn picky_server(trusted: CertificateDer<'static>) -> String {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     server(move |tcp| {
-        let acceptor = acceptor.clone();
+        let (acceptor, places) = (acceptor.clone(), Arc::clone(&places));
         async move {
             if let Ok(mut stream) = acceptor.accept(tcp).await {
+                let Ok(_place) = places.try_acquire() else { return };
                 stream.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
                 let mut rest = Vec::new();
                 let _ends_with_the_client = stream.read_to_end(&mut rest).await;
@@ -108,6 +117,63 @@ async fn a_server_that_speaks_an_old_version_is_seen_to_do_so() {
     let refused = handshake(&impostor.address().to_string(), &hello).await;
     let expected = Refusal::Alert(AlertDescription::ProtocolVersion);
     assert!(matches!(&refused.sight, Sight::Refused(refusal) if *refusal == expected), "{refused}");
+}
+
+#[tokio::test]
+async fn a_server_that_waits_for_a_silent_client_is_told_from_one_that_does_not() {
+    let waits = server(|mut tcp| async move {
+        tcp.write_all(b"INFO {}\r\n").await.unwrap();
+        let _held = tcp;
+        std::future::pending().await
+    });
+    let seen = silent::be_silent(&waits.await, SHORT).await;
+    assert!(matches!(seen.sight, Sight::Answered(())), "{seen}");
+    let impatient = server(|mut tcp| async move {
+        let _whatever_is_said = tokio::time::timeout(SHORT, tcp.read(&mut [0; 1])).await;
+    });
+    let seen = silent::be_silent(&impatient.await, Duration::from_secs(10)).await;
+    assert!(matches!(seen.sight, Sight::Closed(_)) && seen.local.is_some(), "{seen}");
+    let seen = silent::be_silent(&nobody().await, SHORT).await;
+    assert!(matches!(seen.sight, Sight::Unreachable(_)), "{seen}");
+}
+
+/// Takes up to so many places at an address; says how many stand, and whether there was one more to be had.
+async fn take_places(remote: &Remote, address: &str, credential: u64, enough: usize) -> (usize, bool) {
+    let opening = Opening {
+        credential: Some(credential),
+        server_name: "server.example".to_owned(),
+        offers_h2: true,
+        old_tls: false,
+        sessions: None,
+    };
+    let order = Order::TakePlaces { session: TAKEN, address: address.to_owned(), opening, enough };
+    let seen = remote.attempt(order).await.unwrap();
+    match seen.sight {
+        Sight::Answered(Answered::Places { taken, turned_away }) => (taken, turned_away.is_none()),
+        _ => panic!("{seen}"),
+    }
+}
+
+/// The number under which the places are kept.
+const TAKEN: u64 = u64::MAX;
+
+#[tokio::test]
+async fn places_are_taken_until_there_is_none_and_given_back() {
+    let (client, certificate) = self_signed("client.example");
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let ((answers, orders), (taken, told)) = (tokio::io::split(near), tokio::io::split(far));
+    tokio::spawn(serve(taken, told));
+    let remote = Remote::over("a test", answers, orders);
+    let client = remote.learn(&client);
+    let roomy = picky_server(certificate.clone()).await;
+    assert_eq!(take_places(&remote, &roomy, client, 40).await, (48, true), "in rounds of sixteen");
+    let narrow = picky_server_of(certificate, 20).await;
+    assert_eq!(take_places(&remote, &narrow, client, 40).await, (20, false));
+    remote.attempt(Order::Close { session: TAKEN }).await.unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while take_places(&remote, &narrow, client, 1).await.0 == 0 {
+        assert!(tokio::time::Instant::now() < deadline, "no place was given back");
+    }
 }
 
 #[tokio::test]
@@ -294,4 +360,24 @@ async fn an_impostor_tells_a_client_that_speaks_from_one_that_refuses() {
     let hello = short(Hello::grpc(None, "impostor.example"));
     let (seen, visit) = tokio::join!(handshake(&address, &hello), impostor.visit(Duration::from_secs(3)));
     assert!(matches!(visit.unwrap().sight, Sight::Answered(())), "{seen}");
+}
+
+#[tokio::test]
+async fn an_impostor_without_tls_tells_a_client_that_demands_it_from_one_that_goes_on() {
+    let grpc = Turnstile::listen("127.0.0.1:0", Disguise::Grpc).await.unwrap();
+    let address = grpc.address().to_string();
+    let hello = short(Hello::grpc(None, "impostor.example"));
+    let (_, visit) = tokio::join!(handshake(&address, &hello), grpc.receive_in_the_clear(SHORT));
+    assert!(matches!(visit.unwrap().sight, Sight::Refused(Refusal::TlsDemanded)));
+    let (_, visit) = tokio::join!(clear::speak(&address, SHORT), grpc.receive_in_the_clear(SHORT));
+    assert!(matches!(visit.unwrap().sight, Sight::Answered(())));
+    let broker = Turnstile::listen("127.0.0.1:0", Disguise::Broker).await.unwrap();
+    let address = broker.address().to_string();
+    let in_the_clear = Login { deadline: SHORT, ..Login::in_the_clear() };
+    let (_, visit) = tokio::join!(login(&address, &in_the_clear), broker.receive_in_the_clear(SHORT));
+    assert!(matches!(visit.unwrap().sight, Sight::Answered(())));
+    let secure = Login { deadline: SHORT, ..Login::without_certificate() };
+    let (_, visit) = tokio::join!(login(&address, &secure), broker.receive_in_the_clear(SHORT));
+    assert!(matches!(visit.unwrap().sight, Sight::Refused(Refusal::TlsDemanded)));
+    assert!(broker.receive_in_the_clear(SHORT).await.is_none(), "nobody comes any more");
 }

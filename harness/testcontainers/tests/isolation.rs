@@ -59,7 +59,7 @@ async fn a_tenants_messages_reach_that_tenant_only() {
         poller.next(everything, |message| message.text() == genuine.as_str()).await.allowed().unwrap();
 
         control(&mut session, outsider).await;
-        let heard = session.take(of_outsider);
+        let heard = session.take(of_outsider).messages;
         assert_eq!(heard.len(), 1, "its own second control and nothing else: {heard:?}");
     }
     control(&mut acme, "acme").await;
@@ -91,7 +91,7 @@ async fn inboxes_and_streams_of_one_tenant_are_out_of_anothers_reach() {
     assert!(matches!(refusal, Refusal::JetStream { code: 404, .. }), "{refusal}");
 
     // Globex hears its own inbox, so it would have heard acme's.
-    let heard = globex.take(inboxes);
+    let heard = globex.take(inboxes).messages;
     assert!(!heard.is_empty(), "not even its own two answers");
     let acmes: Vec<_> = heard.iter().filter(|message| message.text().contains("acme.state")).collect();
     assert!(acmes.is_empty(), "{acmes:?}");

@@ -11,6 +11,7 @@
 //! had to say about the operation has been read by then.
 
 mod frame;
+mod received;
 mod session;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::time::timeout;
 
 pub use frame::{Headers, Message};
+pub use received::Delivered;
 pub use session::{Interest, Session};
 
 use super::tls::{Handshake, Hello, connect, label, secure, sight_of};

@@ -12,6 +12,7 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout_at};
 
 use super::frame::{Frame, Headers, Message, read};
+use super::received::{Delivered, Received};
 use super::{Greeted, Login, Wire, sight_of};
 use crate::tls::Handshake;
 use crate::{Nonce, Observation, Refusal, Sight, Stopwatch};
@@ -27,7 +28,7 @@ pub struct Session {
     next_subscription: u64,
     inbox_prefix: String,
     inbox: Option<(String, u64)>,
-    received: Vec<Message>,
+    received: Received,
     complaints: Vec<String>,
     deadline: Duration,
 }
@@ -60,7 +61,7 @@ pub(super) async fn open(
         next_subscription: 1,
         inbox_prefix: how.inbox.clone().unwrap_or_else(|| "_INBOX".to_owned()),
         inbox: None,
-        received: Vec::new(),
+        received: Received::default(),
         complaints: Vec::new(),
         deadline: how.deadline,
     };
@@ -198,11 +199,8 @@ impl Session {
     }
 
     /// Everything received on a subscription so far, without waiting.
-    pub fn take(&mut self, interest: Interest) -> Vec<Message> {
-        let (taken, left) =
-            std::mem::take(&mut self.received).into_iter().partition(|one| one.subscription == interest.0);
-        self.received = left;
-        taken
+    pub fn take(&mut self, interest: Interest) -> Delivered {
+        self.received.take(interest.0)
     }
 
     /// Waits for the first message on a subscription that satisfies a condition.
@@ -267,8 +265,8 @@ impl Session {
     async fn wait_for(&mut self, until: Instant, wanted: impl Fn(&Message) -> bool) -> Sight<Message> {
         let before = self.complaints.len();
         loop {
-            if let Some(place) = self.received.iter().position(&wanted) {
-                return Sight::Answered(self.received.remove(place));
+            if let Some(message) = self.received.find(&wanted) {
+                return Sight::Answered(message);
             }
             if let Err(sight) = self.step(until).await {
                 return self.explained(before, sight);

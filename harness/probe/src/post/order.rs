@@ -7,7 +7,7 @@ use serde_json::Value;
 use zeroize::Zeroize;
 
 use crate::Observation;
-use crate::nats::{Headers, Interest, Message};
+use crate::nats::{Delivered, Headers, Interest, Message};
 
 /// A private key on its way, wiped when it is dropped and never printed.
 #[derive(Clone, Serialize, Deserialize)]
@@ -112,6 +112,42 @@ pub enum Order {
         /// How.
         opening: Opening,
     },
+    /// Shake hands and read which authorities are named.
+    AskForAuthorities {
+        /// Whom.
+        address: String,
+        /// How.
+        opening: Opening,
+    },
+    /// Connect by TCP, say nothing, and have a call made on a connection of its own meanwhile.
+    Hold {
+        /// Whom.
+        address: String,
+        /// The call's handshake.
+        opening: Opening,
+        /// The call's `:authority`.
+        authority: String,
+        /// What is called.
+        call: Box<crate::grpc::Call>,
+    },
+    /// Connect by TCP and say nothing, until the other side ends it.
+    BeSilent {
+        /// To whom.
+        address: String,
+        /// How long that may take.
+        deadline_ms: u64,
+    },
+    /// Shake hands again and again and keep every connection under this number, until there is no further one.
+    TakePlaces {
+        /// The number; [`Order::Close`] gives all of them back.
+        session: u64,
+        /// Whose.
+        address: String,
+        /// How.
+        opening: Opening,
+        /// How many are enough.
+        enough: usize,
+    },
     /// Speak HTTP/2 without TLS.
     Clear {
         /// To whom.
@@ -214,6 +250,20 @@ pub enum Answered {
     Done,
     /// A handshake was completed.
     Shown(Shown),
+    /// These authorities were named, as far as their names can be read.
+    Authorities(Vec<String>),
+    /// A call was answered that was made while another connection stood silent.
+    Held {
+        /// Whether the server had ended the silent one before.
+        silent_ended: bool,
+    },
+    /// So many connections stand.
+    Places {
+        /// How many.
+        taken: usize,
+        /// What was seen of the next one; nothing when there were enough.
+        turned_away: Option<String>,
+    },
     /// A call was answered.
     Call(crate::grpc::Answer),
     /// Bytes came.
@@ -225,7 +275,7 @@ pub enum Answered {
     /// A message came.
     Message(Message),
     /// These messages have come.
-    Messages(Vec<Message>),
+    Delivered(Delivered),
     /// JetStream answered.
     Json(Value),
 }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::order::{Answered, Der, Letter, LoginOrder, Order, Reply, Secret, Seen, Step};
-use crate::nats::{Headers, Interest, Message};
+use crate::nats::{Delivered, Headers, Interest, Message};
 use crate::{Observation, Presented, Sight, Stopwatch};
 
 /// The probe does not answer any more: it has ended, or whatever carried its words.
@@ -279,9 +279,9 @@ impl RemoteSession {
     }
 
     /// See [`crate::nats::Session::take`].
-    pub async fn take(&self, interest: Interest) -> Observation<Vec<Message>> {
+    pub async fn take(&self, interest: Interest) -> Observation<Delivered> {
         only(self.step(Step::Take(interest)).await, |answered| match answered {
-            Answered::Messages(messages) => Some(messages),
+            Answered::Delivered(delivered) => Some(delivered),
             _ => None,
         })
     }

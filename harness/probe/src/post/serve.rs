@@ -12,17 +12,23 @@ use tokio::time::timeout;
 
 use super::order::{Answered, Letter, LoginOrder, Opening, Order, Reply, Seen, Shown, Step};
 use crate::nats::{Login, Session, login};
-use crate::tls::{Hello, Sessions, TLS12, connect, handshake, sight_of};
+use crate::silent::{self, Taken};
+use crate::tls::{Hello, Sessions, TLS12, ask_for_authorities, connect, handshake, sight_of};
 use crate::{Presented, Sight, Stopwatch, clear, grpc, network};
 
 /// How much of an answer to [`Order::Ask`] is kept.
 const ANSWER_BYTES_MAXIMUM: usize = 4096;
+
+/// How long a call may take that a silent connection may keep waiting: longer than any server waits for that one.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a probe knows and holds.
 #[derive(Debug, Default)]
 struct Desk {
     credentials: Mutex<HashMap<u64, Presented>>,
     tickets: Mutex<HashMap<u64, Sessions>>,
+    /// Connections that are there to be in the way.
+    places: Mutex<HashMap<u64, Vec<Taken>>>,
     /// Each behind a lock of its own: what is done on one connection is done in order.
     sessions: Mutex<HashMap<u64, Arc<AsyncMutex<Session>>>>,
 }
@@ -98,6 +104,17 @@ impl Desk {
             Order::Ask { address, words, deadline_ms } => {
                 ask(&address, &words, Duration::from_millis(deadline_ms)).await
             }
+            Order::BeSilent { address, deadline_ms } => {
+                silent::be_silent(&address, Duration::from_millis(deadline_ms)).await.map(|()| Answered::Done)
+            }
+            Order::TakePlaces { session, address, opening, enough } => match self.hello(&opening) {
+                Ok(hello) => silent::take_places(&address, &hello, enough).await.map(|places| {
+                    let (taken, turned_away) = (places.taken.len(), places.turned_away);
+                    locked(&self.places).insert(session, places.taken);
+                    Answered::Places { taken, turned_away }
+                }),
+                Err(why) => not_made(&why),
+            },
             Order::Clear { address } => {
                 clear::speak(&address, crate::DEADLINE).await.map(|()| Answered::Done)
             }
@@ -105,6 +122,21 @@ impl Desk {
                 Ok(hello) => handshake(&address, &hello)
                     .await
                     .map(|shown| Answered::Shown(Shown { resumed: shown.resumed })),
+                Err(why) => not_made(&why),
+            },
+            Order::AskForAuthorities { address, opening } => match self.hello(&opening) {
+                Ok(hello) => ask_for_authorities(&address, &hello).await.map(|named| {
+                    let readable = |name: &Vec<u8>| String::from_utf8_lossy(name).into_owned();
+                    Answered::Authorities(named.iter().map(readable).collect())
+                }),
+                Err(why) => not_made(&why),
+            },
+            Order::Hold { address, opening, authority, call } => match self.hello(&opening) {
+                Ok(hello) => {
+                    let hello = Hello { deadline: PATIENCE, ..hello };
+                    let caller = grpc::Caller { hello, authority, metadata: Vec::new(), deadline: PATIENCE };
+                    hold(&address, &caller, *call).await
+                }
                 Err(why) => not_made(&why),
             },
             Order::Call { address, opening, authority, metadata, call } => match self.hello(&opening) {
@@ -118,6 +150,7 @@ impl Desk {
             Order::Do { session, step } => self.step(session, step).await,
             Order::Close { session } => {
                 locked(&self.sessions).remove(&session);
+                locked(&self.places).remove(&session);
                 Stopwatch::start("close a connection").stop(Sight::Answered(Answered::Done), None)
             }
         }
@@ -177,9 +210,9 @@ impl Desk {
                 session.store_with(&subject, &headers, &body).await.map(Answered::Json)
             }
             Step::Take(interest) => {
-                let messages = session.take(interest);
+                let delivered = session.take(interest);
                 Stopwatch::start("hand over what came")
-                    .stop(Sight::Answered(Answered::Messages(messages)), session.local())
+                    .stop(Sight::Answered(Answered::Delivered(delivered)), session.local())
             }
             Step::Await { interest, containing } => session
                 .next(interest, |message| message.text().contains(&containing))
@@ -191,6 +224,20 @@ impl Desk {
 
 fn not_made(why: &str) -> Seen {
     Stopwatch::start("an order").stop(Sight::NotMade(why.to_owned()), None)
+}
+
+/// Keeps a connection on which nothing is said, and calls on another one. What ended first decides, and no clock.
+async fn hold(address: &str, caller: &grpc::Caller, call: grpc::Call) -> Seen {
+    let watch = Stopwatch::start(format!("say nothing to {address}"));
+    let silent = match connect(address, crate::DEADLINE).await {
+        Ok(silent) => silent,
+        Err(sight) => return watch.stop(sight, None),
+    };
+    let seen = grpc::call(address, caller, call).await;
+    let mut first = [0_u8; 1];
+    let still = silent.try_read(&mut first);
+    let silent_ended = !matches!(&still, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+    seen.map(|_| Answered::Held { silent_ended })
 }
 
 /// Says something to whoever listens, and reads what comes.

@@ -2,6 +2,7 @@
 //!
 //! Network walls do not exist here. Whoever reports results says *not covered* about them, never *passed*.
 
+pub(crate) mod apart;
 mod ports;
 mod run_file;
 pub mod sweep;
@@ -117,11 +118,7 @@ impl ProcessBackend {
         let errors = output.try_clone().map_err(not_spawned)?;
         let mut command = Command::new(&described.program);
         command.args(&described.arguments).stdin(Stdio::null()).stdout(output).stderr(errors);
-        // The developer's variables must not configure a service by accident, and Ctrl-C on the terminal is for
-        // the harness, which then stops its services in order.
-        command.env_clear().env(sweep::LABELS_VARIABLE, described.labels_text()).process_group(0);
-        // The NATS client reads the system's certificates for each connection, and the services trust none of them.
-        command.env("SSL_CERT_FILE", "/dev/null");
+        apart::set(command.as_std_mut(), described.labels_text());
         // Until here the port was ours, so that nobody else could take it.
         let release = || self.shared().ports.release(id);
         let child = spawn::spawn_after(release, &mut command).map_err(not_spawned)?;

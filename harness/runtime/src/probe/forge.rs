@@ -12,7 +12,9 @@ use std::path::Path;
 use bulkhead_identity::{AuthorityName, PeerName};
 pub use bulkhead_plan::access::CertificateFlaw as Flaw;
 use bulkhead_plan::foreign::JudgedPlatform;
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
@@ -66,7 +68,11 @@ impl Forger {
         if is_made_of_a_real_one(flaw) && !self.source.has_key(&AuthorityName::responsible_for(name)) {
             return self.make_of_a_real_one(label, name, flaw, &key);
         }
-        let params = self.leaf(name, flaw).map_err(forged)?;
+        let revoked = match flaw {
+            Flaw::Revoked => Some(self.source.revoked_serial(&AuthorityName::responsible_for(name))?),
+            _ => None,
+        };
+        let params = self.leaf(name, flaw, revoked).map_err(forged)?;
         let chain = self.chain(name, flaw, &params, &key)?;
         let key = match flaw {
             Flaw::KeyNotHeld => KeyPair::generate().map_err(forged)?,
@@ -115,7 +121,12 @@ impl Forger {
     }
 
     /// The leaf of the platform's profile, with the flaws that lie in its own fields.
-    fn leaf(&self, name: &PeerName, flaw: &Flaw) -> Result<CertificateParams, rcgen::Error> {
+    fn leaf(
+        &self,
+        name: &PeerName,
+        flaw: &Flaw,
+        revoked: Option<SerialNumber>,
+    ) -> Result<CertificateParams, rcgen::Error> {
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, self.source.dns_name(name));
@@ -128,7 +139,7 @@ impl Forger {
         let now = OffsetDateTime::now_utc();
         params.not_before = now - Duration::minutes(10);
         params.not_after = now + Duration::hours(1);
-        self.spoil(&mut params, flaw, now)?;
+        self.spoil(&mut params, flaw, now, revoked)?;
         Ok(params)
     }
 
@@ -159,7 +170,7 @@ impl Forger {
             Flaw::KeyNotHeld => key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(fresh.serialize_der())),
             Flaw::TrailingCertificate(other) => chain.push(self.source.certificate(other)?),
             _ => {
-                let params = self.leaf(name, flaw).map_err(|source| CredentialError::Forge {
+                let params = self.leaf(name, flaw, None).map_err(|source| CredentialError::Forge {
                     label: label.clone(),
                     source: source.into(),
                 })?;
@@ -175,6 +186,7 @@ impl Forger {
         params: &mut CertificateParams,
         flaw: &Flaw,
         now: OffsetDateTime,
+        revoked: Option<SerialNumber>,
     ) -> Result<(), rcgen::Error> {
         match flaw {
             Flaw::Expired => {
@@ -182,6 +194,7 @@ impl Forger {
                 params.not_after = now - Duration::minutes(1);
             }
             Flaw::NotYetValid => params.not_before = now + Duration::minutes(30),
+            Flaw::Revoked => params.serial_number = revoked,
             Flaw::ExtraName(name) => params.subject_alt_names.push(self.dns(name)?),
             Flaw::TwoCommonNames(name) => {
                 // Under a type of its own: rcgen keeps one value of each.

@@ -17,7 +17,7 @@ use super::records::{Audit, BrokerRecord, Complaint};
 use super::{Refusal, Sight};
 use bulkhead_plan::access::{DenialReason, Expectation, Outcome};
 
-pub use join::{Door, RECORD_DEADLINE, join, recorded_acceptance};
+pub use join::{Door, RECORD_DEADLINE, join, recorded_acceptance, served_as_well};
 pub use word::judge_in_the_clear;
 
 /// What one attempt came to, and everything that says so.
@@ -133,7 +133,7 @@ fn denial_of(refusal: &Refusal, subject: &str) -> Option<DenialReason> {
         }
         // 10059 stream not found, 10014 consumer not found, 10037 no message found.
         Refusal::JetStream { error: 10059 | 10014, .. } => Some(DenialReason::NotFound),
-        // 10002 resource limits exceeded for account, 10047 insufficient storage, 10028 maximum streams.
+        // 10002 resource limits exceeded for account, 10028 insufficient memory, 10047 insufficient storage.
         Refusal::JetStream { error: 10002 | 10028 | 10047, .. } => Some(DenialReason::Quota),
         _ => None,
     }
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_reason_that_is_not_known_is_not_the_expected_one() {
-        let record = audit("handshake-timeout");
+        let record = audit("bad-luck");
         let outcome = judge(&alert(), &Record::Refused(&record));
         assert!(matches!(outcome, Outcome::Inconclusive(_)), "{outcome}");
     }
@@ -227,6 +227,40 @@ mod tests {
             |error| Sight::<()>::Refused(Refusal::JetStream { code: 503, error, description: String::new() });
         assert_eq!(judge_operation(&error(10059), "s"), Outcome::Denied(DenialReason::NotFound));
         assert!(matches!(judge_operation(&error(10008), "s"), Outcome::Inconclusive(_)));
+    }
+
+    #[test]
+    fn each_word_of_the_broker_s_is_a_reason_of_its_own() {
+        let of = |refusal| judge_operation(&Sight::<()>::Refused(refusal), "acme.x");
+        let said = |text: &str| of(Refusal::Broker(text.to_owned()));
+        let jetstream = |error| of(Refusal::JetStream { code: 503, error, description: String::new() });
+        let subscription = "Permissions Violation for Subscription to \"acme.x\"";
+        for (found, reason) in [
+            (of(Refusal::TlsDemanded), DenialReason::NoTls),
+            (of(Refusal::NoResponders), DenialReason::OtherAccount),
+            (said(subscription), DenialReason::SubscribePermission),
+            (said("Maximum Payload Violation"), DenialReason::Quota),
+            (said("maximum account active connections exceeded"), DenialReason::Quota),
+            (jetstream(10002), DenialReason::Quota),
+            (jetstream(10028), DenialReason::Quota),
+            (jetstream(10047), DenialReason::Quota),
+            (jetstream(10014), DenialReason::NotFound),
+        ] {
+            assert_eq!(found, Outcome::Denied(reason));
+        }
+        // 10027: there is room for no further stream, whoever has taken it.
+        for unclear in [said("Stale Connection"), said("a word about \"acme.x\""), jetstream(10027)] {
+            assert!(matches!(unclear, Outcome::Inconclusive(_)), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn what_the_model_expects_goes_with_what_was_found() {
+        let judged = Judged::new(Outcome::Allowed, Vec::new()).under(Expectation::Unreachable);
+        assert_eq!(
+            between(Ok(String::new()), judged, Ok(String::new())).model,
+            Some(Expectation::Unreachable)
+        );
     }
 
     #[test]

@@ -67,7 +67,9 @@ fn tell_renewed(pki: &Pki, workdir: &Workdir, events: &Events) {
         events.emit(Event::Notice { text });
     }
     if let Some(more) = renewed.len().checked_sub(SHOWN_RENEWALS).filter(|more| *more > 0) {
-        events.emit(Event::Notice { text: format!("{more} more certificates were renewed along with them") });
+        events.emit(Event::Notice {
+            text: format!("{more} more certificates and revocation lists were renewed along with them"),
+        });
     }
 }
 

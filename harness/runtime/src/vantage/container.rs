@@ -1,11 +1,15 @@
 //! A probe in a container: on one network of the environment, with nothing but its own program.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
+use bollard::models::{
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig,
+    NetworkingConfig,
+};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -17,7 +21,7 @@ use bulkhead_probe::{Nonce, post::Remote};
 use futures::StreamExt;
 use tokio_util::io::StreamReader;
 
-use super::VantageError;
+use super::{VantageError, seat};
 use crate::beside;
 use crate::engine::{Engine, chain};
 use crate::images;
@@ -28,6 +32,10 @@ const USER: &str = "65534:65534";
 const OUTSIDE: &str = "bridge";
 const MEMORY_BYTES: i64 = 256 << 20;
 const PIDS: i64 = 64;
+/// What engines say of an address that somebody has.
+const ADDRESS_TAKEN: &str = "Address already in use";
+/// What they say where a network's addresses were chosen by themselves.
+const NOT_FOR_CHOICE: &str = "user configured subnets";
 
 /// Where the services' containers are.
 #[derive(Debug)]
@@ -52,29 +60,31 @@ fn refused(attempt: String, error: &bollard::errors::Error) -> VantageError {
 impl Containers {
     pub(super) async fn of(record: &EnvironmentRecord) -> Result<Self, VantageError> {
         let docker = Engine::connect().await?.docker().clone();
-        let mut places = BTreeMap::new();
+        let (mut places, mut tenants) = (BTreeMap::new(), BTreeMap::new());
+        let mut of_nats = BTreeSet::new();
         for service in &record.services {
             let facts = docker.inspect_container(&service.handle, None).await;
             let facts = facts
                 .map_err(|error| refused(format!("describe the container {}", service.handle), &error))?;
             let networks = facts.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+            // A service that is away at the moment has no address, and is on its networks all the same.
+            let names: BTreeSet<String> = networks.keys().cloned().collect();
+            match &service.id {
+                ServiceId::Agent { tenant, .. } => {
+                    tenants.extend(names.into_iter().next().map(|network| (tenant.clone(), network)));
+                }
+                ServiceId::Nats => of_nats = names,
+                ServiceId::Poller => {}
+            }
             let on = networks.into_iter().filter_map(|(name, endpoint)| {
                 let address = endpoint.ip_address.filter(|address| !address.is_empty())?;
                 Some((name, address))
             });
             places.insert(service.id.clone(), Places { on: on.collect(), port: service.role.port() });
         }
-        let mut tenants = BTreeMap::new();
-        for (id, places) in &places {
-            if let (ServiceId::Agent { tenant, .. }, Some(network)) = (id, places.on.keys().next()) {
-                tenants.insert(tenant.clone(), network.clone());
-            }
-        }
         // The platform's network is where the broker is and no tenant's agent; the only one, where all share one.
-        let of_nats: Vec<&String> =
-            places.get(&ServiceId::Nats).map(|places| places.on.keys().collect()).unwrap_or_default();
-        let own = of_nats.iter().find(|network| !tenants.values().any(|taken| taken == **network));
-        let platform = own.or(of_nats.first()).map(|network| (*network).clone());
+        let own = of_nats.iter().find(|network| !tenants.values().any(|taken| taken == *network));
+        let platform = own.or(of_nats.first()).cloned();
         Ok(Self { docker, places, tenants, platform })
     }
 
@@ -113,30 +123,43 @@ impl ProbeContainer {
     ) -> Result<(Remote, Self), VantageError> {
         let docker = containers.docker.clone();
         let image = images::of_probe(&docker, program).await?;
-        let name = format!("{}-probe-{}", record.name, Nonce::fresh());
-        let body = ContainerCreateBody {
-            image: Some(image.reference),
-            user: Some(USER.to_owned()),
-            labels: Some(beside::labels(&record.name, &record.state_dir, "probe")),
-            attach_stdin: Some(true),
-            attach_stdout: Some(true),
-            open_stdin: Some(true),
-            // The end of the orders reaches the probe even when the harness was killed.
-            stdin_once: Some(true),
-            host_config: Some(host_config(network)),
-            ..ContainerCreateBody::default()
+        let seats = match network {
+            OUTSIDE => Vec::new(),
+            _ => seat::seats(&docker, network)
+                .await
+                .map_err(|error| refused(format!("describe the network {network}"), &error))?,
         };
-        let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        let created = docker.create_container(Some(options), body).await;
-        created.map_err(|error| refused(format!("create the container {name}"), &error))?;
-        let container = Self { docker: docker.clone(), name: name.clone() };
-        match container.attach_and_start(place).await {
-            Ok(probe) => Ok((probe, container)),
-            Err(error) => {
-                container.remove().await;
-                Err(error)
+        let mut seats = seats.into_iter();
+        loop {
+            let seat = seats.next();
+            let name = format!("{}-probe-{}", record.name, Nonce::fresh());
+            let body = body(record, image.reference.clone(), network, seat);
+            let container = Self { docker: docker.clone(), name };
+            let error = match container.create_and_start(place, body).await {
+                Ok(probe) => return Ok((probe, container)),
+                Err(error) => error,
+            };
+            container.remove().await;
+            let said = error.to_string();
+            if seat.is_some() && said.contains(NOT_FOR_CHOICE) {
+                // The engine has chosen the network's addresses itself: then it chooses this one as well.
+                seats = Vec::new().into_iter();
+            } else if seat.is_none() || !said.contains(ADDRESS_TAKEN) || seats.len() == 0 {
+                return Err(error);
             }
+            // Somebody sits there already, another run's probe most likely: the next one.
         }
+    }
+
+    async fn create_and_start(
+        &self,
+        place: &Vantage,
+        body: ContainerCreateBody,
+    ) -> Result<Remote, VantageError> {
+        let options = CreateContainerOptionsBuilder::default().name(&self.name).build();
+        let created = self.docker.create_container(Some(options), body).await;
+        created.map_err(|error| refused(format!("create the container {}", self.name), &error))?;
+        self.attach_and_start(place).await
     }
 
     async fn attach_and_start(&self, place: &Vantage) -> Result<Remote, VantageError> {
@@ -160,6 +183,33 @@ impl ProbeContainer {
         let options = RemoveContainerOptionsBuilder::default().force(true).build();
         // It has most likely ended and is gone; a sweep finds whatever is left.
         let _ = self.docker.remove_container(&self.name, Some(options)).await;
+    }
+}
+
+fn body(
+    record: &EnvironmentRecord,
+    image: String,
+    network: &str,
+    seat: Option<Ipv4Addr>,
+) -> ContainerCreateBody {
+    let endpoint = seat.map(|seat| {
+        let address =
+            EndpointIpamConfig { ipv4_address: Some(seat.to_string()), ..EndpointIpamConfig::default() };
+        let endpoint = EndpointSettings { ipam_config: Some(address), ..EndpointSettings::default() };
+        HashMap::from([(network.to_owned(), endpoint)])
+    });
+    ContainerCreateBody {
+        image: Some(image),
+        user: Some(USER.to_owned()),
+        labels: Some(beside::labels(&record.name, &record.state_dir, "probe")),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        open_stdin: Some(true),
+        // The end of the orders reaches the probe even when the harness was killed.
+        stdin_once: Some(true),
+        host_config: Some(host_config(network)),
+        networking_config: endpoint.map(|endpoints| NetworkingConfig { endpoints_config: Some(endpoints) }),
+        ..ContainerCreateBody::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod container;
 mod process;
+mod seat;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -22,7 +22,10 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock at `path`, or says who has it.
-    pub(super) fn take(path: &Path) -> Result<Self, WorkdirError> {
+    ///
+    /// # Errors
+    /// Somebody else has it, or the file cannot be opened.
+    pub fn take(path: &Path) -> Result<Self, WorkdirError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(path).map_err(failed("open the lock", path))?;

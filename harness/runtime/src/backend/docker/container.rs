@@ -16,6 +16,8 @@ use super::{Creation, Known, chain, engine_name, network_name, refused, status_c
 use crate::backend::Placed;
 use crate::error::Failure;
 
+/// What the engine calls the network of the host.
+const HOST_NETWORK: &str = "host";
 /// Threads and processes of one container.
 const PIDS: i64 = 512;
 /// One processor's worth: a service that spins must not starve its neighbours, and every machine has one.
@@ -35,19 +37,21 @@ pub(super) fn plan(creation: &Creation, placed: &Placed, service: &Service) -> R
     let place = placed.placement.get(&service.id).ok_or_else(nobody)?;
     let stamp = &creation.stamp;
     let mut networks = service.networks.iter().map(|network| network_name(stamp, network));
-    let first = networks.next().ok_or_else(nobody)?;
+    // A service that is planned on no network at all is on the host's: a mistake, which only a seeded fault makes, and
+    // which `start` refuses.
+    let first = networks.next();
     let alias = service.name.to_string();
     let tenant = service.tenant.as_ref().map(AsRef::as_ref);
-    let endpoints = HashMap::from([(first.clone(), endpoint(&alias))]);
+    let endpoints = first.iter().map(|network| (network.clone(), endpoint(&alias))).collect();
     let port = service.container_port;
     let body = ContainerCreateBody {
         image: Some(creation.images.of(service.role).clone()),
         cmd: Some(render::command(service.role, place)),
-        hostname: Some(service.id.dotted().replace('.', "-")),
+        hostname: first.as_ref().map(|_| service.id.dotted().replace('.', "-")),
         user: Some(format!("{}:{}", creation.user, creation.group)),
         labels: Some(stamp.labels(Some(&service.id.to_string()), tenant)),
         exposed_ports: Some(vec![tcp(port)]),
-        host_config: Some(host_config(creation, placed, service, &first)),
+        host_config: Some(host_config(creation, placed, service, first.as_deref())),
         networking_config: Some(NetworkingConfig { endpoints_config: Some(endpoints) }),
         ..ContainerCreateBody::default()
     };
@@ -56,7 +60,7 @@ pub(super) fn plan(creation: &Creation, placed: &Placed, service: &Service) -> R
     Ok(Plan { known, body, further_networks: networks.collect(), alias })
 }
 
-fn host_config(creation: &Creation, placed: &Placed, service: &Service, network: &str) -> HostConfig {
+fn host_config(creation: &Creation, placed: &Placed, service: &Service, network: Option<&str>) -> HostConfig {
     let state = creation.workdir.path();
     let mut mounts = vec![mount(state.join(format!("services/{}", service.id)), CONTAINER_FILES, true)];
     if service.role == Role::Nats {
@@ -64,9 +68,9 @@ fn host_config(creation: &Creation, placed: &Placed, service: &Service, network:
     }
     let memory = i64::from(service.role.memory_mib()) << 20;
     HostConfig {
-        network_mode: Some(network.to_owned()),
+        network_mode: Some(network.unwrap_or(HOST_NETWORK).to_owned()),
         mounts: Some(mounts),
-        port_bindings: published(placed, service),
+        port_bindings: network.and_then(|_| published(placed, service)),
         memory: Some(memory),
         memory_swap: Some(memory),
         nano_cpus: Some(NANO_CPUS),
@@ -79,7 +83,7 @@ fn host_config(creation: &Creation, placed: &Placed, service: &Service, network:
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         // NATS and the poller are on every tenant's network and must not be a router between them.
-        sysctls: Some(HashMap::from([("net.ipv4.ip_forward".to_owned(), "0".to_owned())])),
+        sysctls: network.map(|_| HashMap::from([("net.ipv4.ip_forward".to_owned(), "0".to_owned())])),
         log_config: Some(HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
             config: Some(HashMap::from([
@@ -163,6 +167,13 @@ pub(super) async fn start(
     docker.start_container(name, None).await.map_err(|error| start_failure(id, name, &error))?;
     let facts = docker.inspect_container(name, None).await;
     let facts = facts.map_err(|error| refused(format!("describe the container {name}"), &error))?;
+    // Every tenant reaches it there, past all networks that were planned.
+    if facts.host_config.as_ref().and_then(|config| config.network_mode.as_deref()) == Some(HOST_NETWORK) {
+        return Err(Failure::Refused {
+            attempt: format!("keep the container {name} on its tenant's network"),
+            reason: "it is on the network of the host".to_owned(),
+        });
+    }
     let loopback = published_address(&facts, known);
     let own = if containers_are_reachable() { own_address(&facts, known) } else { None };
     let address = own.or_else(|| loopback.clone()).ok_or_else(|| Failure::Refused {

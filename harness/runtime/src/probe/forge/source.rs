@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use bulkhead_identity::{AuthorityName, PeerName};
 use bulkhead_plan::environment::Credential;
 use bulkhead_plan::foreign::{AuthorityFiles, Conventions, JudgedPlatform};
-use bulkhead_plan::pki::CertificatePaths;
-use rustls::pki_types::CertificateDer;
+use bulkhead_plan::pki::{CertificatePaths, revocation_list_path};
+use rcgen::SerialNumber;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 use super::super::{CredentialError, Presented};
 use super::Authority;
@@ -44,7 +46,8 @@ impl Source {
             Self::Folder(state) => {
                 let paths = CertificatePaths::of_authority(name);
                 let (certificate, key) = (state.join(paths.certificate), Some(state.join(paths.key)));
-                Some(AuthorityFiles { certificate, key })
+                let revocation_list = Some(state.join(revocation_list_path(name)));
+                Some(AuthorityFiles { certificate, key, revocation_list })
             }
             Self::Named { authorities, .. } => authorities.get(name).cloned(),
         }
@@ -66,6 +69,24 @@ impl Source {
     /// Whether an authority's key is at hand.
     pub(super) fn has_key(&self, name: &AuthorityName) -> bool {
         self.authority_files(name).is_some_and(|files| files.key.is_some())
+    }
+
+    /// A serial number that an authority has revoked.
+    pub(super) fn revoked_serial(&self, name: &AuthorityName) -> Result<SerialNumber, CredentialError> {
+        let list = self.authority_files(name).and_then(|files| files.revocation_list);
+        let path = list.ok_or_else(|| missing(name, "its revocation list is not known here"))?;
+        let unusable = |why: String| {
+            let advice = "start the environment again, which makes one";
+            missing(name, &format!("its revocation list {} {why}; {advice}", path.display()))
+        };
+        let der = CertificateRevocationListDer::from_pem_file(&path)
+            .map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        let (_, parsed) = CertificateRevocationList::from_der(&der)
+            .map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        let first = parsed.iter_revoked_certificates().next();
+        first
+            .map(|revoked| SerialNumber::from_slice(revoked.raw_serial()))
+            .ok_or_else(|| unusable("has nobody on it".to_owned()))
     }
 
     /// The real certificate of a peer, without its key.

@@ -173,10 +173,9 @@ impl Book {
         }
     }
 
-    /// Whether such a line is there after `since`. Only meaningful after a later line of the same service was found.
-    #[must_use]
-    pub fn has(&self, service: &str, since: Place, is_it: impl Fn(&Line) -> bool) -> bool {
-        self.pages.get(service).is_some_and(|page| page.nth(since, 0, is_it).is_some())
+    /// Has somebody look at all lines after `since` that were read; nothing where the log is not followed.
+    pub fn look<T>(&self, service: &str, since: Place, look: impl FnOnce(&[Line]) -> T) -> Option<T> {
+        self.pages.get(service).map(|page| look(page.lines().since(since)))
     }
 
     /// The last lines of a service's log.

@@ -9,9 +9,11 @@
 mod audit;
 mod book;
 mod broker;
+mod excerpt;
 mod source;
 
 pub use audit::{Audit, Event};
 pub use book::{Book, Line, Missing, Place};
 pub use broker::{BrokerRecord, Complaint};
+pub use excerpt::Excerpt;
 pub use source::Source;

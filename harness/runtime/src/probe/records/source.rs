@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::Docker;
 use bollard::query_parameters::LogsOptionsBuilder;
+use bulkhead_plan::foreign::Records;
 use futures::StreamExt;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -24,6 +25,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// Where a platform's description says that a service's records are; nothing when nobody can read any.
+    pub fn of(records: &Records) -> Option<Self> {
+        match records {
+            Records::File(path) => Some(Self::File(path.clone())),
+            Records::Container(container) => Some(Self::Container(container.clone())),
+            Records::None => None,
+        }
+    }
+
     /// Hands on every complete line that is written from now on, until it is dropped or the log ends.
     ///
     /// # Errors
@@ -43,8 +53,8 @@ impl Source {
 /// The place in a log from which lines count.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Start {
-    unix_s: i32,
-    offset_bytes: u64,
+    pub(super) unix_s: i32,
+    pub(super) offset_bytes: u64,
 }
 
 impl Start {

@@ -185,6 +185,8 @@ mod tests {
             let outcome = outcome(sight);
             assert!(matches!(outcome, Outcome::Inconclusive(_)), "{outcome}");
         }
+        let closed = outcome(Sight::Closed("reset".to_owned()));
+        assert!(matches!(&closed, Outcome::Inconclusive(why) if why.contains("no record")), "{closed}");
         assert_eq!(outcome(Sight::Unreachable(String::new())), Outcome::Unreachable);
         assert_eq!(outcome(Sight::Answered(())), Outcome::Allowed);
     }
@@ -202,6 +204,63 @@ mod tests {
             matches!(anything, Outcome::Inconclusive(_)),
             "a server that is ill refuses nobody: {anything}"
         );
+    }
+
+    /// Each alert with a reason that it may mean and one that it cannot.
+    #[test]
+    fn every_alert_that_says_something_has_its_reasons() {
+        use DenialReason as Reason;
+        for (alert, may, cannot) in [
+            (AlertDescription::UnknownCA, Reason::UnknownIssuer, Reason::Expired),
+            (AlertDescription::CertificateExpired, Reason::NotYetValid, Reason::Revoked),
+            (AlertDescription::CertificateRevoked, Reason::Revoked, Reason::Expired),
+            (AlertDescription::UnsupportedCertificate, Reason::WrongPurpose, Reason::NoCertificate),
+            (AlertDescription::DecryptError, Reason::KeyNotProven, Reason::UnknownIssuer),
+            (AlertDescription::BadCertificate, Reason::NameConstraint, Reason::NoCertificate),
+            (AlertDescription::CertificateUnknown, Reason::RevocationUnknown, Reason::NoCertificate),
+            (AlertDescription::AccessDenied, Reason::NotGranted, Reason::Expired),
+            (AlertDescription::CertificateRequired, Reason::NoCertificate, Reason::Expired),
+            (AlertDescription::ProtocolVersion, Reason::IncompatibleTls, Reason::NoAlpn),
+            (AlertDescription::InsufficientSecurity, Reason::IncompatibleTls, Reason::NoAlpn),
+            (AlertDescription::HandshakeFailure, Reason::NoCertificate, Reason::Expired),
+            (AlertDescription::NoApplicationProtocol, Reason::NoAlpn, Reason::IncompatibleTls),
+        ] {
+            let found = outcome(Sight::Refused(Refusal::Alert(alert)));
+            assert!(Expectation::Denied(vec![may]).is_met_by(&found), "{alert:?}: {found}");
+            assert!(!Expectation::Denied(vec![cannot]).is_met_by(&found), "{alert:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_broker_s_words_and_a_demand_for_tls_are_reasons() {
+        let broker = |text: &str| outcome(Sight::Refused(Refusal::Broker(text.to_owned())));
+        let refused = |reason| Outcome::Refused(vec![reason]);
+        assert_eq!(broker("Authorization Violation"), refused(DenialReason::NatsAuthorization));
+        assert_eq!(broker("Maximum Payload Violation"), refused(DenialReason::Quota));
+        let connections = "maximum account active connections exceeded";
+        assert_eq!(broker(connections), refused(DenialReason::Quota));
+        assert_eq!(outcome(Sight::Refused(Refusal::TlsDemanded)), refused(DenialReason::NoTls));
+        assert!(matches!(broker("Slow Consumer"), Outcome::Inconclusive(_)));
+        let nobody = outcome(Sight::Refused(Refusal::NoResponders));
+        assert!(matches!(nobody, Outcome::Inconclusive(_)), "{nobody}");
+    }
+
+    #[test]
+    fn in_the_clear_any_alert_is_a_demand_for_tls_and_silence_is_none() {
+        let clear = |sight| judge_in_the_clear(&seen(sight)).outcome;
+        let demanded = Outcome::Refused(vec![DenialReason::NoTls]);
+        assert_eq!(clear(Sight::Refused(Refusal::Alert(AlertDescription::DecodeError))), demanded);
+        assert_eq!(clear(Sight::Refused(Refusal::TlsDemanded)), demanded);
+        assert_eq!(clear(Sight::Answered(())), Outcome::Allowed);
+        assert!(matches!(clear(Sight::Silence(Duration::ZERO)), Outcome::Inconclusive(_)));
+    }
+
+    #[test]
+    fn a_method_that_is_not_there_is_one_that_is_not_granted() {
+        let status = |code| outcome(Sight::Refused(Refusal::Status { code, message: String::new() }));
+        assert_eq!(status(Code::Unimplemented), Outcome::Refused(vec![DenialReason::NotGranted]));
+        let unknown = Expectation::Denied(vec![DenialReason::TenantOther]);
+        assert!(unknown.is_met_by(&status(Code::Unauthenticated)));
     }
 
     #[test]
