@@ -92,6 +92,7 @@ Feature: Certificates
         | issued by a subordinate authority     | nobody knows its issuer     |
         | expired                               | it has expired              |
         | not yet valid                         | it is not valid yet         |
+        | revoked                               | it was revoked              |
         | altered                               | its signature is wrong      |
         | also naming globex's agent            | its issuer may not name it  |
         | also naming localhost                 | it breaks the profile       |
@@ -114,6 +115,7 @@ Feature: Certificates
         | issued by the platform's authority    | its issuer may not name it  |
         | expired                               | it has expired              |
         | not yet valid                         | it is not valid yet         |
+        | revoked                               | it was revoked              |
         | altered                               | its signature is wrong      |
         | also naming globex's agent            | its issuer may not name it  |
         | also naming localhost                 | its issuer may not name it  |
@@ -190,6 +192,7 @@ Feature: Certificates
         | issued by globex's authority         | nobody knows its issuer     |
         | expired                              | it has expired              |
         | not yet valid                        | it is not valid yet         |
+        | revoked                              | it was revoked              |
         | also naming localhost                | its issuer may not name it  |
         | naming its owner in the subject only | it breaks the profile       |
         | made for clients only                | it is for another purpose   |
@@ -216,10 +219,12 @@ Feature: Certificates
         | the poller | issued by globex's authority   | nobody knows its issuer    |
         | the poller | issued by acme's authority     | its issuer may not name it |
         | the poller | expired                        | it has expired             |
+        | the poller | revoked                        | it was revoked             |
         | the poller | also naming localhost          | it breaks the profile      |
         | the poller | acme's agent's own             | it is somebody else        |
         | the poller | the broker's own               | it is somebody else        |
         | the broker | self-signed                    | nobody knows its issuer    |
         | the broker | issued by globex's authority   | nobody knows its issuer    |
         | the broker | not yet valid                  | it is not valid yet        |
+        | the broker | revoked                        | it was revoked             |
         | the broker | the poller's own               | it is somebody else        |

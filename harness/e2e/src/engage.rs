@@ -127,7 +127,11 @@ fn in_manner(hello: Hello, manner: Manner) -> Hello {
     match manner {
         Manner::OldTls => Hello { versions: vec![&TLS12], ..hello },
         Manner::NoAlpn => Hello { alpn: Vec::new(), ..hello },
-        Manner::InTheClear => hello,
+        Manner::InTheClear
+        | Manner::AskForAuthorities
+        | Manner::HoldTheDoor
+        | Manner::BeSilent
+        | Manner::TakeAllPlaces => hello,
     }
 }
 

@@ -222,6 +222,7 @@ impl Platform {
             FlawWord::BySubordinate => Flaw::UnderSubordinate,
             FlawWord::Expired => Flaw::Expired,
             FlawWord::NotYetValid => Flaw::NotYetValid,
+            FlawWord::Revoked => Flaw::Revoked,
             FlawWord::Altered => Flaw::AlteredSignature,
             FlawWord::AlsoNaming(other) => Flaw::ExtraName(self.name(other)?),
             FlawWord::AlsoLocalhost => Flaw::LocalhostName,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bulkhead_plan::access::{Expectation, Outcome};
 use bulkhead_runtime::probe::grpc::Answer;
-use bulkhead_runtime::probe::nats::{Interest, Login, Message, Session, login};
+use bulkhead_runtime::probe::nats::{Delivered, Interest, Login, Message, Session, login};
 use bulkhead_runtime::probe::{Nonce, Presented, Sight, TraceId};
 use cucumber::World;
 use tokio::sync::OwnedSemaphorePermit;
@@ -138,6 +138,11 @@ impl Scene {
         self.judged.push((peer.clone(), judged));
     }
 
+    /// What came of everything that the peer attempted so far.
+    pub(crate) fn outcomes_of(&self, peer: &Peer) -> impl Iterator<Item = &Outcome> {
+        self.judged.iter().filter(move |(who, _)| who == peer).map(|(_, judged)| &judged.outcome)
+    }
+
     /// Compares the peer's last outcome with what is expected.
     pub(crate) fn expect(&mut self, peer: &Peer, expected: &Expectation) -> Step {
         let mut latest = self.judged.iter().rev().filter(|(who, _)| who == peer);
@@ -208,8 +213,12 @@ impl Scene {
             if !matches!(flushed.sight, Sight::Answered(())) {
                 return self.unclear(format!("{peer} can no longer hear: {flushed}"));
             }
-            let messages: Vec<Message> =
-                interests.into_iter().flat_map(|interest| session.take(interest)).collect();
+            let delivered: Vec<Delivered> =
+                interests.into_iter().map(|interest| session.take(interest)).collect();
+            if delivered.iter().any(|delivered| delivered.let_go > 0) {
+                return self.unclear(format!("more came to {peer} than is kept"));
+            }
+            let messages = delivered.into_iter().flat_map(|delivered| delivered.messages);
             self.received.entry(peer).or_default().extend(messages);
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use bulkhead_identity::AuthorityName;
 use bulkhead_runtime::beside;
 use bulkhead_runtime::probe::impostor::Impostor;
 use bulkhead_runtime::probe::records::{Book, Event, Line, Place, Source};
@@ -42,6 +43,9 @@ impl StandIn {
             let tenant = platform.tenant(word)?;
             tenants.push(json!({
                 "slug": tenant.slug, "authorities": [tenant.authority],
+                "revocation_lists": [
+                    platform.record.revocation_list(&AuthorityName::Tenant(tenant.slug.clone())),
+                ],
                 "agents": [{ "name": platform.name(peer)?, "address": impostor.address().to_string() }],
             }));
         }
@@ -49,7 +53,13 @@ impl StandIn {
         let credential = &record.platform.poller_credential;
         let config = json!({
             "identity": { "certificate": credential.certificate, "key": credential.key },
-            "trust": { "root": record.root, "platform": [record.platform_authority] },
+            "trust": {
+                "root": record.root, "platform": [record.platform_authority],
+                "revocation_lists": [
+                    record.revocation_list(&AuthorityName::Root),
+                    record.revocation_list(&AuthorityName::Platform),
+                ],
+            },
             "listen": "127.0.0.1:0",
             // Nobody listens there: the stand-in keeps what it would publish to itself.
             "nats": { "address": "127.0.0.1:1", "retry_ms": 1000 },
@@ -75,6 +85,11 @@ impl StandIn {
             "identity": { "certificate": credential.certificate, "key": credential.key },
             "trust": {
                 "root": record.root, "tenant": [tenant.authority], "platform": [record.platform_authority],
+                "revocation_lists": [
+                    record.revocation_list(&AuthorityName::Root),
+                    record.revocation_list(&AuthorityName::Platform),
+                    record.revocation_list(&AuthorityName::Tenant(tenant.slug.clone())),
+                ],
             },
             "listen": "127.0.0.1:0",
             "nats": { "address": broker.address().to_string(), "retry_ms": 100 },

@@ -123,6 +123,7 @@ const REASONS: &[(&str, &[DenialReason])] = &[
     ("nobody knows its issuer", &[DenialReason::UnknownIssuer]),
     ("it has expired", &[DenialReason::Expired]),
     ("it is not valid yet", &[DenialReason::NotYetValid]),
+    ("it was revoked", &[DenialReason::Revoked]),
     ("its signature is wrong", &[DenialReason::BadSignature]),
     ("it is for another purpose", &[DenialReason::WrongPurpose]),
     // The authority's name constraint, or the rule that the platform's authority names no tenants.
@@ -186,6 +187,8 @@ pub(crate) enum FlawWord {
     Expired,
     /// Not yet valid.
     NotYetValid,
+    /// Revoked by its authority.
+    Revoked,
     /// One bit of its signature is flipped.
     Altered,
     /// Names somebody else as well.
@@ -225,6 +228,7 @@ impl FromStr for FlawWord {
             "issued by a subordinate authority" => Ok(Self::BySubordinate),
             "expired" => Ok(Self::Expired),
             "not yet valid" => Ok(Self::NotYetValid),
+            "revoked" => Ok(Self::Revoked),
             "altered" => Ok(Self::Altered),
             "also naming localhost" => Ok(Self::AlsoLocalhost),
             "naming its owner in the subject only" => Ok(Self::SubjectOnly),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use bulkhead_evidence::bundle::{Searched, Secrets};
 use bulkhead_identity::{AuthorityName, PeerName};
 use bulkhead_plan::access::{Artefact, DenialReason, Operation, Outcome, Who};
 use bulkhead_plan::foreign::AuthorityFiles;
@@ -21,19 +22,22 @@ const OTHERS: u32 = 0o077;
 
 /// Looks for each artefact in the folder of whoever the cell is about.
 pub(crate) fn attempt(site: &Site, cells: &[Cell]) {
-    let mut folders: BTreeMap<PeerName, Result<Folder, String>> = BTreeMap::new();
+    let mut folders = BTreeMap::new();
     for cell in cells {
         let (Who::Peer(holder), Operation::Find { artefact }) = (&cell.who, &cell.operation) else {
             site.file_unjudged(cell, "only a service of the environment has a folder");
             continue;
         };
-        let folder = folders.entry(holder.clone()).or_insert_with(|| Folder::of(site, holder));
+        let folder = folders.entry(holder.clone()).or_insert_with(|| {
+            let folder = Folder::of(site, holder)?;
+            // Whoever reads the folder finds at least what its owner needs.
+            let control = folder.has_own_key(site, holder);
+            Ok::<_, String>((folder, control))
+        });
         match folder {
-            Ok(folder) => {
-                // Whoever reads the folder finds at least what its owner needs.
-                let control = folder.has_own_key(site, holder);
+            Ok((folder, control)) => {
                 let judged = folder.judge(site, holder, artefact);
-                site.file(cell, between(control.clone(), judged, control));
+                site.file(cell, between(control.clone(), judged, control.clone()));
             }
             Err(why) => site.file_unjudged(cell, why.clone()),
         }
@@ -43,14 +47,15 @@ pub(crate) fn attempt(site: &Site, cells: &[Cell]) {
 /// What is in one service's folder.
 struct Folder {
     path: PathBuf,
+    /// Everything, since a key may be in anything.
+    files: Vec<(PathBuf, Searched)>,
     keys: Vec<Key>,
     certificates: Vec<(PathBuf, CertificateDer<'static>)>,
 }
 
-/// A private key that was found: where, and its bytes, which nobody prints.
+/// A private key in PEM that was found: where, and who may read it.
 struct Key {
     file: PathBuf,
-    der: PrivateKeyDer<'static>,
     mode: u32,
 }
 
@@ -59,9 +64,13 @@ impl Folder {
         let record = site.record()?;
         let id = service_of(record, holder).ok_or_else(|| format!("{holder} is no service here"))?;
         let path = record.state_dir.join("services").join(id.to_string());
-        let mut folder = Self { path: path.clone(), keys: Vec::new(), certificates: Vec::new() };
+        let mut folder = Self::empty(path.clone());
         folder.read(&path)?;
         Ok(folder)
+    }
+
+    const fn empty(path: PathBuf) -> Self {
+        Self { path, files: Vec::new(), keys: Vec::new(), certificates: Vec::new() }
     }
 
     /// Reads everything below `path`. A file that cannot be read might be anything: then nothing is known.
@@ -75,33 +84,25 @@ impl Folder {
                 continue;
             }
             let bytes = std::fs::read(&entry).map_err(failed)?;
-            self.take(&entry, &bytes, facts.permissions().mode());
+            self.take(&entry, bytes, facts.permissions().mode());
         }
         Ok(())
     }
 
-    /// Every PEM section of a file, whatever else is in it.
-    fn take(&mut self, file: &Path, bytes: &[u8], mode: u32) {
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes).flatten() {
+    /// A file, and every PEM section of it, whatever else is in it.
+    fn take(&mut self, file: &Path, bytes: Vec<u8>, mode: u32) {
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&bytes).flatten() {
             match section {
                 (SectionKind::Certificate, der) => {
                     self.certificates.push((file.to_owned(), CertificateDer::from(der)));
                 }
-                (SectionKind::PrivateKey, der) => {
-                    let der = PrivateKeyDer::Pkcs8(der.into());
-                    self.keys.push(Key { file: file.to_owned(), der, mode });
-                }
-                (SectionKind::RsaPrivateKey, der) => {
-                    let der = PrivateKeyDer::Pkcs1(der.into());
-                    self.keys.push(Key { file: file.to_owned(), der, mode });
-                }
-                (SectionKind::EcPrivateKey, der) => {
-                    let der = PrivateKeyDer::Sec1(der.into());
-                    self.keys.push(Key { file: file.to_owned(), der, mode });
+                (SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey, _) => {
+                    self.keys.push(Key { file: file.to_owned(), mode })
                 }
                 _ => {}
             }
         }
+        self.files.push((file.to_owned(), Searched::new(bytes)));
     }
 
     fn has_own_key(&self, site: &Site, holder: &PeerName) -> Result<String, String> {
@@ -119,9 +120,9 @@ impl Folder {
                 let wanted = credential
                     .map_err(|error| error.to_string())
                     .map(|known| known.map(|known| known.key().secret_der().to_vec()));
-                wanted.map(|wanted| wanted.map(|key| self.holds(&key)).unwrap_or_default())
+                wanted.and_then(|wanted| wanted.map_or(Ok(Vec::new()), |key| self.holds(&key)))
             }
-            Artefact::AuthorityKey(name) => authority_key(site, name).map(|key| self.holds(&key)),
+            Artefact::AuthorityKey(name) => authority_key(site, name).and_then(|key| self.holds(&key)),
             Artefact::Trust(name) => authority_certificate(site, name).map(|certificate| {
                 let chains = |file: &Path| file.file_name().is_some_and(|name| name == "chain.pem");
                 // In the chain that it presents itself it believes nobody.
@@ -151,9 +152,12 @@ impl Folder {
         }
     }
 
-    fn holds(&self, wanted: &[u8]) -> Vec<&Path> {
-        let same = self.keys.iter().filter(|key| key.der.secret_der() == wanted);
-        same.map(|key| key.file.as_path()).collect()
+    /// The files that have this key in them, in whatever form: the same key is other bytes in PKCS #8, in SEC 1, in PEM and in
+    /// a file of something else.
+    fn holds(&self, wanted: &[u8]) -> Result<Vec<&Path>, String> {
+        let secret = Secrets::of_key("the key", wanted).map_err(|error| error.to_string())?;
+        let same = self.files.iter().filter(|(_, searched)| secret.find(searched).is_some());
+        Ok(same.map(|(file, _)| file.as_path()).collect())
     }
 }
 
@@ -173,4 +177,47 @@ fn authority_key(site: &Site, name: &AuthorityName) -> Result<Vec<u8>, String> {
     let der = PrivateKeyDer::from_pem_file(key);
     der.map(|der| der.secret_der().to_vec())
         .map_err(|error| format!("cannot read {}: {error}", key.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::KeyPair;
+
+    use super::*;
+
+    /// How long the key itself is in a P-256 key in PKCS #8, at its end: what SEC 1 has.
+    const SEC1_BYTES: usize = 0x6d;
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+        let lines: Vec<&str> =
+            body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
+
+    #[test]
+    fn a_key_is_found_in_whatever_form_it_was_given() {
+        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let pkcs8 = key.serialize_der();
+        let sec1 = &pkcs8[pkcs8.len() - SEC1_BYTES..];
+        let indented = key.serialize_pem().replace('\n', "\n    ");
+        let forms: [(&str, Vec<u8>); 7] = [
+            ("key.pem", key.serialize_pem().into()),
+            ("sec1.pem", pem("EC PRIVATE KEY", sec1).into()),
+            ("key.der", pkcs8.clone()),
+            ("sec1.der", sec1.to_vec()),
+            ("mislabelled.pem", pem("CERTIFICATE", &pkcs8).into()),
+            ("secret.yaml", format!("tls:\n  key: |\n    {indented}").into()),
+            ("bundle.bin", [&b"something before "[..], &pkcs8, b" and after"].concat()),
+        ];
+        for (name, bytes) in forms {
+            let mut folder = Folder::empty(PathBuf::from("/nowhere"));
+            folder.take(Path::new("public.der"), key.public_key_raw().to_vec(), 0o600);
+            folder.take(Path::new("other.pem"), other.serialize_pem().into(), 0o600);
+            folder.take(Path::new("other.der"), other.serialize_der(), 0o600);
+            assert_eq!(folder.holds(&pkcs8).unwrap(), Vec::<&Path>::new());
+            folder.take(Path::new(name), bytes, 0o600);
+            assert_eq!(folder.holds(&pkcs8).unwrap(), [Path::new(name)]);
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! can talk to itself, and whoever is attacked that it hears. Nothing here knows what is expected, so that nothing here
 //! can be lenient.
 
+mod counterexample;
 mod disk;
 mod doors;
 mod impersonation;
@@ -14,4 +15,5 @@ mod run;
 mod site;
 mod talk;
 
-pub use run::{MatrixError, Options, Progress, Run, StandInProgram, StandIns, run};
+pub use counterexample::write_counterexample;
+pub use run::{MatrixError, Options, Progress, Run, StandInProgram, StandIns, fresh_run, run};

@@ -152,17 +152,29 @@ async fn side_door(
                 let ours = has_its_own_address(site)
                     || door == SideDoor::Unplanned
                     || text.contains(identity.as_str());
-                (if ours { Outcome::Allowed } else { Outcome::Unreachable }, format!("{seen}: {text:.200}"))
+                let told = format!("{seen}: {text:.200}");
+                let outcome = match ours {
+                    true => Outcome::Allowed,
+                    // Another broker, or a program of this machine beside our own processes.
+                    false if site.record().is_ok() || text.contains("\"server_id\"") => Outcome::Unreachable,
+                    false => Outcome::Inconclusive(format!("somebody answers there, and may be it: {told}")),
+                };
+                (outcome, told)
             }
             _ if door == SideDoor::Unplanned || has_its_own_address(site) => {
                 (Outcome::Allowed, seen.to_string())
             }
-            // Somebody listens on this port of the machine, and does not say that it is our broker.
-            _ => (Outcome::Unreachable, format!("somebody else's: {seen}")),
+            // What our processes listen on is looked at door by door; so this is another program of the machine.
+            _ if site.record().is_ok() => (Outcome::Unreachable, format!("somebody else's: {seen}")),
+            // A door that speaks TLS, or another protocol, does not say whose it is.
+            _ => (
+                Outcome::Inconclusive(format!("somebody answers there, and may be it: {seen}")),
+                seen.to_string(),
+            ),
         };
         evidence.push(told);
-        if opened == Outcome::Allowed {
-            outcome = Outcome::Allowed;
+        if opened != Outcome::Unreachable && outcome != Outcome::Allowed {
+            outcome = opened;
         }
     }
     if evidence.is_empty() {

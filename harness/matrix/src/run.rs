@@ -7,11 +7,16 @@ use std::time::{Duration, Instant};
 use bulkhead_plan::access::{Conclusion, Operation, Vantage, Who};
 use bulkhead_plan::foreign::{JudgedPlatform, Records};
 use bulkhead_plan::matrix::{Cell, Plan, Table};
+use bulkhead_probe::Nonce;
 use bulkhead_runtime::probe::preflight::{Findings, preflight};
 use bulkhead_runtime::vantage::{VantageError, Vantages};
+use bulkhead_runtime::workdir::{Lock, WorkdirError};
 
 use crate::site::Site;
 use crate::{disk, doors, impersonation, network, talk};
+
+/// In an environment's folder: whoever has it locked fills the matrix.
+const LOCK_FILE: &str = "matrix.lock";
 
 /// How to run.
 pub struct Options {
@@ -19,8 +24,16 @@ pub struct Options {
     pub probe: PathBuf,
     /// The services' programs, for stand-ins that are led astray.
     pub stand_ins: StandIns,
+    /// Is in the name of everything that the run keeps at the broker, so that it is told from other runs' (see
+    /// [`fresh_run`]).
+    pub run: String,
     /// Told after each cell how many have been attempted.
     pub tell: Progress,
+}
+
+/// A name that no other run has.
+pub fn fresh_run() -> String {
+    Nonce::fresh().to_string()
 }
 
 /// The programs of the services that are judged.
@@ -64,6 +77,11 @@ pub enum MatrixError {
     /// A place has no probe.
     #[error("nothing was attempted, since not every place has its probe: {0}")]
     Vantage(#[from] VantageError),
+    /// Another run is under way: each would find what the other does.
+    #[error(
+        "nothing was attempted, since another run fills the matrix of this environment: {0}; wait until it has ended"
+    )]
+    Busy(WorkdirError),
 }
 
 /// What a run came to.
@@ -101,6 +119,8 @@ pub async fn run(
     options: Options,
 ) -> Result<Run, MatrixError> {
     let platform = platform.into();
+    let lock = platform.own.as_ref().map(|record| Lock::take(&record.state_dir.join(LOCK_FILE)));
+    let _alone = lock.transpose().map_err(MatrixError::Busy)?;
     let (vantages, findings) = match &platform.own {
         Some(record) => (Vantages::open(record, &places(plan), &options.probe).await?, Findings::default()),
         // What others say of their platform is looked at first: a key that does not fit would look like a wall.
@@ -117,15 +137,16 @@ pub async fn run(
     tokio::join!(
         network::attempt(&site, &cells.network),
         doors::attempt(&site, &cells.doors),
-        talk::attempt(&site, &cells.talk),
+        talk::attempt(&site, &cells.talk, &options.run),
         async { disk::attempt(&site, &cells.disk) },
         impersonation::attempt(&site, &options.stand_ins, &cells.impersonation),
     );
-    // What uses up a tenant's share would be in every other attempt's way.
+    // What uses up a tenant's share, or keeps a door to itself, would be in every other attempt's way.
+    doors::hold(&site, &cells.doors).await;
     talk::exhaust(&site, &cells.talk).await;
     let took = began.elapsed();
     let measured = site.take_measured();
-    let attempts = site.vantages.attempts();
+    let attempts = site.attempts();
     if let Some(site) = Arc::into_inner(site) {
         site.vantages.close().await;
     }
@@ -189,6 +210,8 @@ impl Sorted {
                 | Operation::Resume { .. }
                 | Operation::Knock { .. }
                 | Operation::Call { .. }
+                | Operation::AskForAnother { .. }
+                | Operation::ReportForAnother { .. }
                 | Operation::Connect => &mut sorted.doors,
                 Operation::ConnectAs { .. }
                 | Operation::Broker { .. }

@@ -1,12 +1,13 @@
 //! The running environment as the attempts need it: who is where, with which credentials, and what was found.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bulkhead_identity::{PeerName, PlatformName, TenantSlug};
 use bulkhead_plan::access::{Model, Vantage, Who};
 use bulkhead_plan::environment::EnvironmentRecord;
-use bulkhead_plan::foreign::{Conventions, JudgedPlatform, Records};
+use bulkhead_plan::foreign::{Conventions, JudgedPlatform};
 use bulkhead_plan::matrix::{Cell, Measured};
 use bulkhead_probe::post::{LoginOrder, Lost, Opening, Remote, RemoteSession, Seen};
 use bulkhead_probe::{CredentialError, Presented};
@@ -31,6 +32,7 @@ pub(crate) struct Site {
     forger: Forger,
     credentials: Mutex<HashMap<Who, Arc<Presented>>>,
     measured: Mutex<BTreeMap<Cell, Measured>>,
+    uncounted: AtomicU64,
     tell: Box<dyn Fn(usize) + Send + Sync>,
 }
 
@@ -44,24 +46,31 @@ impl Site {
         vantages: Vantages,
         tell: Box<dyn Fn(usize) + Send + Sync>,
     ) -> Self {
-        let sources = platform.services.values().filter_map(|service| {
-            let source = match &service.records {
-                Records::File(path) => Source::File(path.clone()),
-                Records::Container(container) => Source::Container(container.clone()),
-                Records::None => return None,
-            };
-            Some((service.page.clone(), source))
-        });
+        let sources = platform
+            .services
+            .values()
+            .filter_map(|service| Some((service.page.clone(), Source::of(&service.records)?)));
         Self {
             book: Book::open(sources),
             places: Semaphore::new(CONCURRENCY),
             forger: Forger::of_platform(&platform),
             credentials: Mutex::default(),
             measured: Mutex::default(),
+            uncounted: AtomicU64::new(0),
             vantages,
             tell,
             platform,
         }
+    }
+
+    /// Adds attempts of which a probe knows nothing: visits to an impostor, and connections that one order opened.
+    pub(crate) fn add_attempts(&self, number: u64) {
+        self.uncounted.fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// How many attempts there were until now.
+    pub(crate) fn attempts(&self) -> u64 {
+        self.vantages.attempts() + self.uncounted.load(Ordering::Relaxed)
     }
 
     /// What is expected of whom, and who is where.

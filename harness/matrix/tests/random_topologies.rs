@@ -80,6 +80,7 @@ async fn holds(tenants: Vec<TenantSpec>, programs: &Programs) -> Result<(), Test
     let options = Options {
         probe: programs.probe.clone(),
         stand_ins: StandIns::plain(programs.agent.clone(), programs.poller.clone()),
+        run: bulkhead_matrix::fresh_run(),
         tell: Box::new(|_| {}),
     };
     let run = bulkhead_matrix::run(record, &plan, options).await;
@@ -96,29 +97,16 @@ fn judge(spec: &EnvironmentSpec, run: &Run) -> Result<(), TestCaseError> {
     }
     let red: Vec<String> = run.table.red().map(ToString::to_string).collect();
     let cells: Vec<String> = run.table.red().map(|entry| entry.cell.id()).collect();
-    let written = write_counterexample(spec, &cells);
+    let written = written(spec, &cells);
     let shown: Vec<&String> = red.iter().take(10).collect();
     Err(TestCaseError::fail(format!("{shown:#?}\n{:?}\n{written}", run.table.flaws())))
 }
 
 /// The specification and a feature beside it. Shrinking overwrites them with smaller ones.
-fn write_counterexample(spec: &EnvironmentSpec, cells: &[String]) -> String {
+fn written(spec: &EnvironmentSpec, cells: &[String]) -> String {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("counterexample");
-    let scenario = |cell: &String| {
-        format!("    Scenario: {cell}\n      Then the access matrix is as predicted at \"{cell}\"\n")
-    };
-    let scenarios: String = cells.iter().take(20).map(scenario).collect();
-    let feature = format!(
-        "Feature: A counterexample\n\n  Rule: The measured table equals the predicted one\n\n{scenarios}"
-    );
-    let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(folder.join("counterexample.yaml"), spec.to_yaml()))
-        .and_then(|()| std::fs::write(folder.join("counterexample.feature"), feature));
-    match written {
-        Ok(()) => format!(
-            "to repeat it: cargo xtask e2e --fresh --backend process --spec {0}/counterexample.yaml --features {0}",
-            folder.display()
-        ),
+    match bulkhead_matrix::write_counterexample(&folder, spec, cells) {
+        Ok(line) => format!("to repeat it: {line}"),
         Err(error) => format!("the counterexample could not be written to {}: {error}", folder.display()),
     }
 }

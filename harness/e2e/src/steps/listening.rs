@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use bulkhead_plan::access::{Expectation, MessageOperation};
+use bulkhead_plan::access::{Expectation, MessageOperation, Outcome};
 use bulkhead_runtime::probe::nats::Interest;
 use bulkhead_runtime::probe::{Nonce, Sight};
 use cucumber::{Parameter, given, then};
@@ -232,7 +232,16 @@ async fn does_not_receive(scene: &mut Scene, who: Peer) -> Step {
 /// The same of somebody who need not have been let listen at all.
 #[then(expr = "{peer} receives nothing of {tenant}'s")]
 async fn receives_nothing(scene: &mut Scene, who: Peer, _tenant: crate::words::Tenant) -> Step {
+    if !is_silence_telling(is_listening(&scene.listeners, &who), scene.outcomes_of(&who)) {
+        return scene
+            .unclear(format!("{who} neither listened nor was refused it, so that its silence says nothing"));
+    }
     heard_nothing(scene, &who)
+}
+
+/// Silence tells something of somebody who listened, or who tried to and was refused for a reason that is known.
+fn is_silence_telling<'a>(listens: bool, attempts: impl IntoIterator<Item = &'a Outcome>) -> bool {
+    listens || attempts.into_iter().any(|outcome| matches!(outcome, Outcome::Denied(_)))
 }
 
 fn heard_nothing(scene: &mut Scene, who: &Peer) -> Step {
@@ -244,4 +253,21 @@ fn heard_nothing(scene: &mut Scene, who: &Peer) -> Step {
 
 pub(super) fn is_listening(listeners: &[Listener], who: &Peer) -> bool {
     listeners.iter().any(|listener| listener.peer == *who && listener.interest.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use bulkhead_plan::access::DenialReason;
+
+    use super::*;
+
+    #[test]
+    fn who_neither_listened_nor_was_refused_is_silent_for_nothing() {
+        let refused = Outcome::Denied(DenialReason::SubscribePermission);
+        let unclear = Outcome::Inconclusive("silence".to_owned());
+        assert!(is_silence_telling(true, []));
+        assert!(is_silence_telling(false, [&unclear, &refused]));
+        assert!(!is_silence_telling(false, []));
+        assert!(!is_silence_telling(false, [&unclear, &Outcome::Unreachable, &Outcome::Allowed]));
+    }
 }

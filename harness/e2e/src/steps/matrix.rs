@@ -19,6 +19,7 @@ async fn is_as_predicted(scene: &mut Scene, cell: String) -> Step {
     let options = Options {
         probe: folder.join("bulkhead-probe"),
         stand_ins: StandIns::plain(folder.join("bulkhead-agent"), folder.join("bulkhead-poller")),
+        run: bulkhead_matrix::fresh_run(),
         tell: Box::new(|_| {}),
     };
     let run = bulkhead_matrix::run(platform.record.clone(), &plan, options).await;

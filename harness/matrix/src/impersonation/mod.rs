@@ -12,10 +12,10 @@ use std::time::Duration;
 use bulkhead_identity::PeerName;
 use bulkhead_plan::access::{CertificateFlaw, Operation, Who};
 use bulkhead_plan::matrix::Cell;
-use bulkhead_probe::Sight;
 use bulkhead_probe::impostor::{Disguise, Turnstile, Visit};
+use bulkhead_probe::{Refusal, Sight};
 use bulkhead_runtime::probe::records::{Event, Line, Place};
-use bulkhead_runtime::probe::verdict::{Judged, Record, between, judge};
+use bulkhead_runtime::probe::verdict::{Judged, Record, between, judge, judge_operation};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -160,15 +160,17 @@ async fn show(
     refused: &mut usize,
 ) -> Result<Judged, String> {
     let credential = site.credential(who).map_err(|error| error.to_string())?;
-    let credential = credential.ok_or("an impostor without a certificate impersonates nobody")?;
     let port = post.turnstile.address().port();
     if program.has_ended() {
         return Err(format!("the stand-in has ended: {}", program.last_words()));
     }
     let until = Instant::now() + DEADLINE;
     let visit = loop {
-        let received =
-            post.turnstile.receive(&credential, DEADLINE).await.map_err(|error| error.to_string())?;
+        let received = match &credential {
+            Some(credential) => post.turnstile.receive(credential, DEADLINE).await,
+            None => Ok(post.turnstile.receive_in_the_clear(DEADLINE).await),
+        };
+        let received = received.map_err(|error| error.to_string())?;
         match received {
             // Under TLS 1.3 whoever refuses says so in an alert. This one has given up waiting for its turn.
             Some(Visit { sight: Sight::Closed(_) | Sight::NotMade(_) | Sight::Silence(_), .. })
@@ -179,8 +181,13 @@ async fn show(
     let Some(visit) = visit else {
         return Err(format!("the stand-in never dialled port {port}; {}", program.last_words()));
     };
-    let mut evidence =
-        vec![format!("an impostor at port {port}, as {}, saw: {}", credential.label(), visit.sight)];
+    site.add_attempts(1);
+    let label = credential.as_ref().map_or("nobody, without TLS", |credential| credential.label());
+    let mut evidence = vec![format!("an impostor at port {port}, as {label}, saw: {}", visit.sight)];
+    if let Sight::Refused(Refusal::TlsDemanded) = &visit.sight {
+        // It opened a handshake unasked, and nothing else was said that it could have a record of.
+        return Ok(Judged::new(judge_operation(&visit.sight, ""), evidence));
+    }
     if !matches!(visit.sight, Sight::Refused(_) | Sight::Closed(_)) {
         return Ok(Judged::new(judge(&visit.sight, &Record::None("")), evidence));
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bulkhead_identity::PeerName;
+use bulkhead_identity::{AuthorityName, PeerName};
 use bulkhead_runtime::beside;
 use bulkhead_runtime::probe::records::{Book, Source};
 use serde_json::{Map, Value, json};
@@ -86,13 +86,21 @@ fn poller(site: &Site, addresses: &BTreeMap<PeerName, String>) -> Result<Map<Str
             .filter(|(name, _)| name.tenant() == Some(&tenant.slug))
             .map(|(name, address)| json!({ "name": name, "address": address }))
             .collect();
-        let known = json!({ "slug": tenant.slug, "authorities": [tenant.authority], "agents": agents });
+        let known = json!({
+            "slug": tenant.slug, "authorities": [tenant.authority], "agents": agents,
+            "revocation_lists": [record.revocation_list(&AuthorityName::Tenant(tenant.slug.clone()))],
+        });
         (!agents.is_empty()).then_some(known)
     });
     let credential = &record.platform.poller_credential;
     Ok(object(json!({
         "identity": { "certificate": credential.certificate, "key": credential.key },
-        "trust": { "root": record.root, "platform": [record.platform_authority] },
+        "trust": {
+            "root": record.root, "platform": [record.platform_authority],
+            "revocation_lists": [
+                record.revocation_list(&AuthorityName::Root), record.revocation_list(&AuthorityName::Platform),
+            ],
+        },
         "listen": "127.0.0.1:0",
         // Nobody listens there: the stand-in keeps what it would publish to itself.
         "nats": { "address": "127.0.0.1:1", "retry_ms": 1000 },
@@ -121,6 +129,10 @@ fn agent(
         "identity": { "certificate": agent.credential.certificate, "key": agent.credential.key },
         "trust": {
             "root": record.root, "tenant": [tenant.authority], "platform": [record.platform_authority],
+            "revocation_lists": [
+                record.revocation_list(&AuthorityName::Root), record.revocation_list(&AuthorityName::Platform),
+                record.revocation_list(&AuthorityName::Tenant(tenant.slug.clone())),
+            ],
         },
         "listen": "127.0.0.1:0",
         "nats": { "address": address(&NATS)?, "retry_ms": INTERVAL_MS },

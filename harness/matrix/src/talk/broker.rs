@@ -6,21 +6,24 @@ use bulkhead_identity::PeerName;
 use bulkhead_plan::access::{BrokerOperation, DenialReason, Operation, Outcome, Who};
 use bulkhead_plan::matrix::Cell;
 use bulkhead_probe::nats::Headers;
-use bulkhead_probe::post::{LoginOrder, RemoteSession};
+use bulkhead_probe::post::LoginOrder;
 use bulkhead_probe::{Nonce, Observation, Sight};
 use bulkhead_runtime::probe::verdict::{Door, Judged, between, join, judge_operation};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::Stage;
 use super::owner::configuration;
 use super::talker::{Desk, Talker};
-use crate::site::{NATS, Site};
+use super::witness::Witnessed;
+use crate::site::{NATS, POLLER, Site};
 
 /// More than any tenant may have: an account that takes so many connections has no limit.
 const CONNECTIONS_TRIED: usize = 300;
 /// More than an account's 256 KB and less than the server's 1 MB.
 const LARGE_MESSAGE_BYTES: usize = 300 * 1024;
+/// More than a tenant of ours may have in all (64 MiB), and less than the broker has for two of them.
+const MORE_THAN_OUR_SHARE_BYTES: u64 = 100 << 20;
 const GIBIBYTE: u64 = 1024 * 1024 * 1024;
 
 /// Attempts them, between two proofs that the talker can talk.
@@ -44,26 +47,34 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
     }
     let after = talker.works(stage).await;
     for (cell, judged) in found {
+        // Whoever connects under another's name does so on a connection of its own.
+        let judged = match &cell.operation {
+            Operation::ConnectAs { .. } => judged,
+            _ => talker.session.confirmed(stage.site, judged).await,
+        };
         stage.site.file(cell, between(before.clone(), judged, after.clone()));
     }
 }
 
 /// Logs in under another's name and does what only that one may.
 async fn connect_as(stage: &Stage<'_>, desk: &Desk, user: &PeerName) -> Result<Judged, String> {
-    let probe = stage.site.probe(&desk.from)?;
-    let opening = stage.site.opening(probe, &desk.who, &NATS)?;
-    let conventions = stage.site.conventions();
+    let site = stage.site;
+    let probe = site.probe(&desk.from)?;
+    let opening = site.opening(probe, &desk.who, &NATS)?;
+    let conventions = site.conventions();
     let user_name = Some(conventions.certificate_name(user));
-    let login = LoginOrder { user: user_name, ..stage.site.login(opening, &desk.who) };
-    let address = stage.site.address(&desk.from, &NATS)?;
+    let login = LoginOrder { user: user_name, ..site.login(opening, &desk.who) };
+    let address = site.address(&desk.from, &NATS)?;
     let (seen, session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
     let session = session.ok_or_else(|| format!("the broker is expected to pass over the name: {seen}"))?;
+    let session = Witnessed::new(site, session);
     let nonce = Nonce::fresh();
     let Some(tenant) = user.tenant() else {
         let subject = conventions.listen_to_all();
         let heard = session.subscribe(&subject, None).await;
         let evidence = vec![seen.to_string(), heard.to_string()];
-        return Ok(Judged::new(judge_operation(&heard.sight, &subject), evidence));
+        let judged = Judged::new(judge_operation(&heard.sight, &subject), evidence);
+        return Ok(session.confirmed(site, judged).await);
     };
     let subject = conventions.results(tenant, &format!("mx-{nonce}"));
     let sent = session.publish(&subject, None, Headers::default(), nonce.as_str()).await;
@@ -76,7 +87,7 @@ async fn connect_as(stage: &Stage<'_>, desk: &Desk, user: &PeerName) -> Result<J
             outcome = Outcome::Denied(DenialReason::OtherAccount);
         }
     }
-    Ok(Judged::new(outcome, evidence))
+    Ok(session.confirmed(site, Judged::new(outcome, evidence)).await)
 }
 
 async fn ask(
@@ -87,7 +98,7 @@ async fn ask(
 ) -> Result<Judged, String> {
     let session = &talker.session;
     match operation {
-        BrokerOperation::ListenToSystem => listen_to_system(session).await,
+        BrokerOperation::ListenToSystem => listen_to_system(stage, desk, session).await,
         BrokerOperation::AskServers => {
             let subject = "$SYS.REQ.SERVER.PING";
             let asked = session.request(subject, Headers::default(), "").await;
@@ -144,19 +155,36 @@ fn judged<T>(seen: &Observation<T>, subject: &str) -> Judged {
     Judged::new(judge_operation(&seen.sight, subject), vec![seen.to_string()])
 }
 
+/// How long the news of a login may take to whoever may hear it: the broker sends it at once.
+const NEWS_DEADLINE: Duration = Duration::from_millis(500);
+/// Between two looks for it.
+const NEWS_POLL: Duration = Duration::from_millis(10);
+
 /// Whoever may listen to system events hears at least its own next login.
-async fn listen_to_system(session: &RemoteSession) -> Result<Judged, String> {
+async fn listen_to_system(stage: &Stage<'_>, desk: &Desk, session: &Witnessed) -> Result<Judged, String> {
     let subject = "$SYS.>";
     let (report, interest) = session.subscribe(subject, None).await.split();
     let Some(interest) = interest else { return Ok(judged(&report, subject)) };
     let flushed = session.flush().await;
-    let taken = session.take(interest).await;
-    let Sight::Answered(messages) = &taken.sight else { return Err(format!("{flushed}; {taken}")) };
-    let outcome = match messages.is_empty() {
-        true => Outcome::Denied(DenialReason::OtherAccount),
-        false => Outcome::Allowed,
+    let (seen, again) = stage.site.log_in(&desk.who, &desk.from).await?;
+    if again.is_none() {
+        return Err(format!("there was no login to hear of: {seen}"));
+    }
+    let until = Instant::now() + NEWS_DEADLINE;
+    let came = loop {
+        let taken = session.take(interest).await;
+        let Sight::Answered(delivered) = &taken.sight else { return Err(format!("{flushed}; {taken}")) };
+        if !delivered.messages.is_empty() || Instant::now() >= until {
+            break delivered.messages.len();
+        }
+        sleep(NEWS_POLL).await;
     };
-    Ok(Judged::new(outcome, vec![report.to_string(), format!("{} system events came", messages.len())]))
+    let outcome = match came {
+        0 => Outcome::Denied(DenialReason::OtherAccount),
+        _ => Outcome::Allowed,
+    };
+    let told = format!("{came} system events came after {seen}");
+    Ok(Judged::new(outcome, vec![report.to_string(), told]))
 }
 
 async fn reserve_too_much(stage: &Stage<'_>, talker: &Talker) -> Result<Judged, String> {
@@ -168,12 +196,14 @@ async fn reserve_too_much(stage: &Stage<'_>, talker: &Talker) -> Result<Judged, 
         Some(tenant) => conventions.within(tenant, &format!("large.{large}")),
         None => format!("matrix.large.{large}"),
     };
-    let wish = json!({ "subjects": [origin], "storage": "file", "max_bytes": GIBIBYTE });
+    // Where a share is known to be small, what is asked for is less than the broker has: else its own limit would refuse it.
+    let bytes = if stage.site.platform.own.is_some() { MORE_THAN_OUR_SHARE_BYTES } else { GIBIBYTE };
+    let wish = json!({ "subjects": [origin], "storage": "file", "max_bytes": bytes });
     let body = configuration(&name, &wish).to_string();
     let asked = talker.session.api(&subject, Headers::default(), &body).await;
     if let Sight::Answered(_) = &asked.sight {
         let delete = format!("$JS.API.STREAM.DELETE.{name}");
-        let _ = talker.session.api(&delete, Headers::default(), &Value::Null.to_string()).await;
+        let _ = talker.session.api(&delete, Headers::default(), "").await;
     }
     Ok(judged(&asked, &subject))
 }
@@ -244,9 +274,10 @@ async fn somebody_else_connects(site: &Site, cell: &Cell) -> Result<String, Stri
         Who::Peer(name) => name.tenant().cloned(),
         _ => None,
     };
-    let others = site.model().agents().filter(|agent| agent.tenant() != own.as_ref());
+    let has = |name: &PeerName| site.platform.credentials.contains_key(name);
+    let others = site.model().agents().chain([POLLER]).filter(|other| other.tenant() != own.as_ref());
     let mut instead = Vec::new();
-    for other in others {
+    for other in others.filter(has) {
         let from = site.model().home_of(&other);
         let (seen, session) = site.log_in(&Who::Peer(other), &from).await?;
         match session {
@@ -255,7 +286,7 @@ async fn somebody_else_connects(site: &Site, cell: &Cell) -> Result<String, Stri
         }
     }
     match instead.is_empty() {
-        true => Ok("there is nobody else".to_owned()),
+        true => Err("nobody is known of another account who would show that it is served".to_owned()),
         false => Err(instead.join("; ")),
     }
 }

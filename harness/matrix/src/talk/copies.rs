@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bulkhead_identity::TenantSlug;
 use bulkhead_plan::access::{DenialReason, Operation, Outcome, StorageOperation};
-use bulkhead_plan::matrix::Cell;
+use bulkhead_plan::matrix::{Cell, Copied};
 use bulkhead_probe::nats::Headers;
 use bulkhead_probe::{Nonce, Sight};
 use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
@@ -14,12 +14,15 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Stage;
-use super::owner::{NOTES, configuration, must};
+use super::owner::{NOTES, UNUSED_LIMIT_NS, configuration, listen, must};
 use super::storage::Visit;
 use super::talker::Desk;
 
 /// How long a copying stream may take to hold its first message.
 const COPY_DEADLINE: Duration = Duration::from_secs(5);
+/// How many times as long as a copy of one's own another's may take, and how long at least.
+const PATIENCE_FACTOR: u32 = 2;
+const PATIENCE_MINIMUM: Duration = Duration::from_millis(120);
 /// Between two looks at it.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -57,6 +60,7 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug,
     }
     let after = works(&visit).await;
     for (cell, judged) in found {
+        let judged = talker.session.confirmed(stage.site, judged).await;
         stage.site.file(cell, between(before.clone(), judged, after.clone()));
     }
 }
@@ -73,8 +77,12 @@ async fn one(visit: &Visit<'_>, cell: &Cell) -> Judged {
     };
     let judged = match operation {
         StorageOperation::Capture => capture(visit).await,
-        StorageOperation::Mirror => copy(visit, |origin| json!({ "mirror": origin })).await,
-        StorageOperation::Source => copy(visit, |origin| json!({ "sources": [origin] })).await,
+        StorageOperation::Mirror => {
+            copy(visit, (Copied::Mirrored, Copied::MirroredOwn), |origin| json!({ "mirror": origin })).await
+        }
+        StorageOperation::Source => {
+            copy(visit, (Copied::Sourced, Copied::SourcedOwn), |origin| json!({ "sources": [origin] })).await
+        }
         StorageOperation::Republish => republish(visit).await,
         StorageOperation::DeliverInto => deliver_into(visit).await,
         StorageOperation::PullInto => pull_into(visit).await,
@@ -89,17 +97,17 @@ impl Visit<'_> {
         self.stage.site.conventions().results(&self.owner.tenant, &format!("{word}-{nonce}"))
     }
 
-    /// What a stream of the talker's is called.
-    fn own_stream(&self, stream: &str) -> String {
+    /// A subject of the talker's own, for one attempt alone.
+    fn own_subject(&self, word: &str, nonce: &Nonce) -> String {
         match self.talker.name.tenant() {
-            Some(tenant) => self.stage.site.conventions().stream(tenant, stream),
-            None => stream.to_owned(),
+            Some(tenant) => self.stage.site.conventions().within(tenant, &format!("{word}.{nonce}")),
+            None => format!("matrix.{word}.{nonce}"),
         }
     }
 
-    /// A name for a stream of the talker's that is this run's, by which it is found should nobody get to delete it.
-    fn fresh_stream(&self) -> String {
-        self.own_stream(&format!("COPY_{}_{}", self.owner.run, Nonce::fresh()))
+    /// What a stream of the talker's is called; by that name it is found should nobody get to delete it.
+    fn stream(&self, copied: Copied) -> String {
+        self.owner.copy(self.talker.name.tenant(), copied)
     }
 
     /// Creates a stream of the talker's; its refusal is an outcome.
@@ -143,25 +151,32 @@ fn held(count: u64) -> Outcome {
     if count > 0 { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) }
 }
 
-/// A stream on a subject of the owner's, which then says something there and hears it itself.
+/// A stream on a subject of the owner's, which then says something there and hears it itself. What the talker stores in the
+/// same stream afterwards comes after whatever it has captured.
 async fn capture(visit: &Visit<'_>) -> Result<Judged, String> {
-    let (name, nonce) = (visit.fresh_stream(), Nonce::fresh());
-    let subject = visit.results("cap", &nonce);
-    let created = match visit.create(&name, &json!({ "subjects": [subject] })).await {
+    let (name, nonce) = (visit.stream(Copied::Captured), Nonce::fresh());
+    let (subject, own) = (visit.results("cap", &nonce), visit.own_subject("cap", &nonce));
+    let created = match visit.create(&name, &json!({ "subjects": [subject, own] })).await {
         Ok(created) => created,
         Err(judged) => return Ok(judged),
     };
     let said = visit.owner.says(&subject, nonce.as_str()).await;
+    let stored = visit.talker.session.api(&own, Headers::default(), nonce.as_str()).await;
     let count = visit.count(&name).await;
     visit.delete(&name).await?;
     said?;
-    let count = count?;
-    Ok(Judged::new(held(count), vec![created, format!("it holds {count} messages")]))
+    must(&stored, || format!("{} cannot store in its own stream", visit.talker.name))?;
+    let captured = count?.checked_sub(1).ok_or("what was stored in it is not there")?;
+    Ok(Judged::new(held(captured), vec![created, format!("it has captured {captured} messages")]))
 }
 
 /// A stream that mirrors or sources the owner's; in the same moment another copies one of the talker's own, and fills.
-async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged, String> {
-    let (name, control) = (visit.fresh_stream(), visit.fresh_stream());
+async fn copy(
+    visit: &Visit<'_>,
+    (copied, control): (Copied, Copied),
+    from: impl Fn(Value) -> Value,
+) -> Result<Judged, String> {
+    let (name, control) = (visit.stream(copied), visit.stream(control));
     let created = match visit.create(&name, &from(json!({ "name": visit.owner.origin() }))).await {
         Ok(created) => created,
         Err(judged) => return Ok(judged),
@@ -169,21 +184,27 @@ async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged
     let filled = async {
         let own = visit.desk.own(visit.stage).ok_or("it keeps nothing of its own to copy")?;
         let origin = from(json!({ "name": own.origin() }));
+        let began = Instant::now();
         let made = visit.create(&control, &origin).await;
         made.map_err(|judged| format!("it cannot even copy its own: {:?}", judged.evidence))?;
         let filled = visit.fills(&control, 1).await;
+        let took = began.elapsed();
         visit.delete(&control).await?;
-        filled
+        filled.map(|filled| filled.then_some(took))
     };
     let filled = filled.await;
     // The owner's own copy has to fill as well: it is the same stream that somebody else's copy must not.
     let member = visit.talker.name.tenant() == Some(&visit.owner.tenant);
     let own_fills = if member { visit.fills(&name, NOTES).await.map(|_| ()) } else { Ok(()) };
+    // Two copies that are set up at the same time do not fill at the same time: measured up to 60 ms apart.
+    if let (Ok(Some(took)), false) = (&filled, member) {
+        sleep((*took * PATIENCE_FACTOR).max(PATIENCE_MINIMUM)).await;
+    }
     let count = visit.count(&name).await;
     visit.delete(&name).await?;
     own_fills?;
     let count = count?;
-    if !filled? {
+    if filled?.is_none() {
         return Err(
             "a copy of its own stream does not fill, so that nothing is known of another's".to_owned()
         );
@@ -194,11 +215,8 @@ async fn copy(visit: &Visit<'_>, from: impl Fn(Value) -> Value) -> Result<Judged
 
 /// A stream that republishes what it keeps on a subject of the owner's.
 async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
-    let (name, nonce) = (visit.fresh_stream(), Nonce::fresh());
-    let origin = match visit.talker.name.tenant() {
-        Some(tenant) => visit.stage.site.conventions().within(tenant, &format!("rep.{nonce}")),
-        None => format!("matrix.rep.{nonce}"),
-    };
+    let (name, nonce) = (visit.stream(Copied::Republished), Nonce::fresh());
+    let origin = visit.own_subject("rep", &nonce);
     let target = visit.results("rep", &nonce);
     let rest = json!({ "subjects": [origin], "republish": { "src": origin, "dest": target } });
     let created = match visit.create(&name, &rest).await {
@@ -218,20 +236,35 @@ async fn republish(visit: &Visit<'_>) -> Result<Judged, String> {
 /// A consumer that pushes the talker's own notes to a subject of the owner's.
 async fn deliver_into(visit: &Visit<'_>) -> Result<Judged, String> {
     let target = visit.results("dlv", &Nonce::fresh());
+    // nats-server 2.15.1 delivers only where somebody has subscribed to that very subject: a wildcard is no interest.
+    listen(&visit.owner.session, &target).await?;
     let config = json!({ "deliver_subject": target, "ack_policy": "none", "deliver_policy": "all",
-                         "mem_storage": true, "inactive_threshold": 1_000_000_000_u64 });
+                         "mem_storage": true, "inactive_threshold": UNUSED_LIMIT_NS });
     let consumer = match own_consumer(visit, config).await? {
         Ok(consumer) => consumer,
         Err(judged) => return Ok(judged),
     };
-    consumer.ended(visit, Vec::new()).await
+    // Another one delivers the same to the talker itself: when that has arrived, what was to be delivered before has as well.
+    let mut evidence = Vec::new();
+    if let Some((subject, interest)) = visit.talker.own() {
+        let config = json!({ "deliver_subject": subject, "ack_policy": "none", "deliver_policy": "all",
+                             "mem_storage": true, "inactive_threshold": UNUSED_LIMIT_NS });
+        let control = own_consumer(visit, config).await?.map_err(|judged| {
+            format!("it cannot even have its own delivered to itself: {:?}", judged.evidence)
+        })?;
+        let arrived = visit.talker.session.wait_for(*interest, &control.mark).await;
+        must(&arrived, || format!("{} is not even delivered its own", visit.talker.name))?;
+        control.remove(visit).await?;
+        evidence.push(format!("{} is delivered the same on {subject}", visit.talker.name));
+    }
+    consumer.ended(visit, evidence).await
 }
 
 /// A consumer of the talker's own notes, asked to send the next one to a subject of the owner's.
 async fn pull_into(visit: &Visit<'_>) -> Result<Judged, String> {
     let target = visit.results("pull", &Nonce::fresh());
     let config = json!({ "ack_policy": "none", "deliver_policy": "all", "mem_storage": true,
-                         "inactive_threshold": 1_000_000_000_u64 });
+                         "inactive_threshold": UNUSED_LIMIT_NS });
     let consumer = match own_consumer(visit, config).await? {
         Ok(consumer) => consumer,
         Err(judged) => return Ok(judged),
@@ -268,12 +301,16 @@ async fn own_consumer(visit: &Visit<'_>, config: Value) -> Result<Result<OwnCons
 }
 
 impl OwnConsumer {
+    async fn remove(&self, visit: &Visit<'_>) -> Result<(), String> {
+        let delete = format!("$JS.API.CONSUMER.DELETE.{}.{}", self.stream, self.name);
+        let removed = visit.api(&delete, &Value::Null).await;
+        must(&removed, || format!("{} cannot remove its consumer", visit.talker.name))
+    }
+
     /// Whether the owner has heard anything of what the consumer had to deliver.
     async fn ended(self, visit: &Visit<'_>, mut evidence: Vec<String>) -> Result<Judged, String> {
         let heard = visit.owner.has_heard(&self.mark).await;
-        let delete = format!("$JS.API.CONSUMER.DELETE.{}.{}", self.stream, self.name);
-        let removed = visit.api(&delete, &Value::Null).await;
-        must(&removed, || format!("{} cannot remove its consumer", visit.talker.name))?;
+        self.remove(visit).await?;
         let heard = heard?;
         evidence.insert(0, self.created);
         evidence.push(format!("{} has heard it: {heard}", visit.owner.tenant));

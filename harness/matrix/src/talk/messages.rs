@@ -1,5 +1,7 @@
 //! What somebody does with a tenant's messages. What counts is what is heard: by the tenant, or of it.
 
+mod queue;
+
 use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::{DenialReason, MessageOperation, Operation, Outcome};
 use bulkhead_plan::foreign::Conventions;
@@ -13,6 +15,8 @@ use super::Stage;
 use super::owner::Owner;
 use super::talker::{Desk, Talker};
 
+/// The header by which a stream knows a message that it has already.
+const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// The header in which the broker says who asks.
 const REQUEST_INFO: &str = "Nats-Request-Info";
 
@@ -37,6 +41,7 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug,
     }
     let after = both_work(stage, &owner, &talker).await;
     for (cell, judged) in found {
+        let judged = talker.session.confirmed(stage.site, judged).await;
         stage.site.file(cell, between(before.clone(), judged, after.clone()));
     }
 }
@@ -67,25 +72,21 @@ impl Round<'_> {
                 self.publish(&subject.ok_or("no subject is the poller's alone")?).await
             }
             MessageOperation::PublishToInbox => self.publish(&self.inbox_of_the_owner()).await,
-            MessageOperation::Subscribe => self.listen(&self.conventions.listen(tenant), None).await,
-            MessageOperation::SubscribeAnyTenant => {
-                self.listen(&self.conventions.listen_to_all(), None).await
-            }
-            MessageOperation::SubscribeEverything => self.listen(">", None).await,
+            MessageOperation::Subscribe => self.listen(&self.conventions.listen(tenant)).await,
+            MessageOperation::SubscribeAnyTenant => self.listen(&self.conventions.listen_to_all()).await,
+            MessageOperation::SubscribeEverything => self.listen(">").await,
             MessageOperation::ListenAtHome => match self.talker.name.tenant() {
-                Some(own) => self.listen(&format!("{own}.>"), None).await,
+                Some(own) => self.listen(&self.conventions.within(own, ">")).await,
                 None => Err("only tenants have subjects of their own".to_owned()),
             },
-            MessageOperation::JoinQueue => {
-                let group = format!("workers-{}", self.nonce);
-                self.listen(&self.conventions.listen(tenant), Some(&group)).await
-            }
+            MessageOperation::JoinQueue => self.join_queue().await,
             MessageOperation::RequestJob => self.request_job().await,
             MessageOperation::ListenToInboxes => self.listen_to_inboxes().await,
             MessageOperation::AnswerInto => self.answer_into().await,
             MessageOperation::ReceiptInto => self.receipt_into().await,
             MessageOperation::AskInto => self.ask_into().await,
             MessageOperation::AskInItsName => self.ask_in_its_name().await,
+            MessageOperation::TakeMessageId => self.take_message_id().await,
         }
     }
 
@@ -164,8 +165,8 @@ impl Round<'_> {
 
     /// Subscribes; when the broker lets it, the owner says something and hears it itself, and then it is seen whether the
     /// listener has heard it too.
-    async fn listen(&self, subject: &str, group: Option<&str>) -> Result<Judged, String> {
-        let (report, interest) = self.talker.session.subscribe(subject, group).await.split();
+    async fn listen(&self, subject: &str) -> Result<Judged, String> {
+        let (report, interest) = self.talker.session.subscribe(subject, None).await.split();
         let Some(interest) = interest else {
             return Ok(Judged::new(judge_operation(&report.sight, subject), vec![report.to_string()]));
         };
@@ -184,10 +185,17 @@ impl Round<'_> {
             return Err(format!("{} can no longer hear: {flushed}", self.talker.name));
         }
         let taken = self.talker.session.take(interest).await;
-        let Sight::Answered(messages) = &taken.sight else {
+        let Sight::Answered(delivered) = &taken.sight else {
             return Err(format!("{} can no longer hear: {taken}", self.talker.name));
         };
+        let messages = &delivered.messages;
         let found = messages.iter().find(|message| message.text().contains(self.nonce.as_str()));
+        if found.is_none() && delivered.let_go > 0 {
+            return Err(format!(
+                "{} messages came to {} that were not kept",
+                delivered.let_go, self.talker.name
+            ));
+        }
         let told = match found {
             Some(message) => format!("it heard on {}: {:.200}", message.subject, message.text()),
             None => format!("it heard {} messages, none of them this", messages.len()),
@@ -301,6 +309,35 @@ impl Round<'_> {
             Some(_) => Outcome::Allowed,
             None => self.heard(&format!("receipt-{}", self.nonce), &mut evidence).await?,
         };
+        Ok(Judged::new(outcome, evidence))
+    }
+
+    /// Both publish a result under one message ID, the talker first. A stream that kept both tenants' results would take the
+    /// owner's for one that it has already.
+    async fn take_message_id(&self) -> Result<Judged, String> {
+        let owner = &self.owner.tenant;
+        let headers = || Headers::one(MESSAGE_ID, self.nonce.as_str());
+        let own = match &self.talker.name {
+            PeerName::Tenant(name) => self.results_of(&name.tenant, "taken"),
+            PeerName::Platform(_) => self.results(),
+        };
+        let sent = self.talker.session.publish(&own, None, headers(), self.nonce.as_str()).await;
+        let mut evidence = vec![sent.to_string()];
+        match judge_operation(&sent.sight, &own) {
+            Outcome::Allowed => {}
+            refused => return Ok(Judged::new(refused, evidence)),
+        }
+        let archive = super::platform::Archive::of(self.conventions, self.desk.platform()?);
+        archive.wait_anywhere(&own).await?;
+        let (subject, marker) = (self.results(), self.results_of(owner, "marker"));
+        let said = self.owner.session.publish(&subject, None, headers(), self.nonce.as_str()).await;
+        evidence.push(said.to_string());
+        // What is said afterwards on the same connection is kept; so what was said before is there by then.
+        self.owner.says(&marker, &format!("marker {}", self.nonce)).await?;
+        let stream = archive.wait_anywhere(&marker).await?;
+        let found = archive.last_in(&stream, &subject).await?.is_some();
+        evidence.push(format!("{owner}'s message of the same ID is kept in {stream}: {found}"));
+        let outcome = if found { Outcome::Denied(DenialReason::OtherAccount) } else { Outcome::Allowed };
         Ok(Judged::new(outcome, evidence))
     }
 

@@ -5,6 +5,7 @@
 //! keeps a stream and two buckets, and is asked before and after whether it hears and still has what it keeps.
 
 mod broker;
+mod consumers;
 mod copies;
 mod messages;
 mod owner;
@@ -12,6 +13,7 @@ mod platform;
 mod storage;
 mod stretch;
 mod talker;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +21,6 @@ use std::sync::Arc;
 use bulkhead_identity::TenantSlug;
 use bulkhead_plan::access::{BrokerOperation, Operation, Vantage, Who};
 use bulkhead_plan::matrix::Cell;
-use bulkhead_probe::Nonce;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
@@ -35,6 +36,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) copying: BTreeMap<TenantSlug, Mutex<()>>,
     /// One at a time empties a stream whose name others have as well.
     pub(crate) namesakes: Mutex<()>,
+    /// One at a time reserves what is to be told from everything else that is reserved.
+    pub(crate) reserving: Mutex<()>,
 }
 
 impl Stage<'_> {
@@ -48,32 +51,32 @@ impl Stage<'_> {
 }
 
 /// Attempts all but what uses up somebody's share.
-pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
+pub(crate) async fn attempt(site: &Site, cells: &[Cell], run: &str) {
     let cells: Vec<&Cell> = cells.iter().filter(|cell| !uses_up(&cell.operation)).collect();
     if cells.is_empty() {
         return;
     }
-    // Tells this run's streams from all others'.
-    let run = Nonce::fresh();
     let owners = site.model().tenants().map(async |tenant| {
-        let owner = Owner::on_stage(site, tenant, &run).await;
+        let owner = Owner::on_stage(site, tenant, run).await;
         (tenant.clone(), owner.map(Arc::new))
     });
     let owners: BTreeMap<_, _> = join_all(owners).await.into_iter().collect();
     let copying = site.model().tenants().map(|tenant| (tenant.clone(), Mutex::default())).collect();
-    let stage = Stage { site, owners, copying, namesakes: Mutex::default() };
+    let stage = Stage { site, owners, copying, namesakes: Mutex::default(), reserving: Mutex::default() };
     let mut talks: BTreeMap<(Who, Vantage), Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
         talks.entry((cell.who.clone(), cell.from.clone())).or_default().push(cell);
     }
-    join_all(talks.iter().map(|((who, from), cells)| talk(&stage, who, from, cells))).await;
+    let talks = talks.iter().enumerate();
+    join_all(talks.map(|(number, ((who, from), cells))| talk(&stage, number, who, from, cells))).await;
     for owner in stage.owners.into_values().flatten() {
         owner.leave(site).await;
     }
 }
 
-/// Everything that one of them attempts: with one tenant after another, then with the broker and the platform.
-async fn talk(stage: &Stage<'_>, who: &Who, from: &Vantage, cells: &[&Cell]) {
+/// Everything that one of them attempts: with one tenant after another, and meanwhile with the broker and the platform. Each
+/// begins with another tenant: what a tenant keeps is touched by one at a time, and nobody waits for the same one.
+async fn talk(stage: &Stage<'_>, number: usize, who: &Who, from: &Vantage, cells: &[&Cell]) {
     let mut by_owner: BTreeMap<&TenantSlug, Vec<&Cell>> = BTreeMap::new();
     let mut others = Vec::new();
     for cell in cells {
@@ -98,17 +101,20 @@ async fn talk(stage: &Stage<'_>, who: &Who, from: &Vantage, cells: &[&Cell]) {
             Operation::ReadResults { .. } | Operation::FileReport { .. } | Operation::FilePolled { .. }
         )
     });
+    let owners = || by_owner.iter().cycle().skip(number % by_owner.len().max(1)).take(by_owner.len());
     let with_owners = async {
-        for (tenant, cells) in &by_owner {
+        for (tenant, cells) in owners() {
             let (messages, storage): (Vec<&Cell>, Vec<&Cell>) =
                 cells.iter().partition(|cell| matches!(cell.operation, Operation::Message { .. }));
-            messages::attempt(stage, &desk, tenant, &messages).await;
             let kept: Vec<&Cell> = storage.into_iter().filter(|cell| !is_copy(cell)).collect();
-            storage::attempt(stage, &desk, tenant, &kept).await;
+            tokio::join!(
+                messages::attempt(stage, &desk, tenant, &messages),
+                storage::attempt(stage, &desk, tenant, &kept),
+            );
         }
     };
     let copying = async {
-        for (tenant, cells) in &by_owner {
+        for (tenant, cells) in owners() {
             let copies: Vec<&Cell> = cells.iter().copied().filter(|cell| is_copy(cell)).collect();
             copies::attempt(stage, &desk, tenant, &copies).await;
         }

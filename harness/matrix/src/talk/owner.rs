@@ -1,18 +1,25 @@
-//! Whoever is acted upon: a tenant that listens to its own, and keeps a stream and two buckets.
+//! Whoever is acted upon: a tenant that listens to its own, and keeps a stream with a consumer, and two buckets.
+
+use std::collections::VecDeque;
 
 use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::Who;
 use bulkhead_plan::foreign::{AccountKind, Conventions};
-use bulkhead_probe::nats::{Headers, Interest};
+use bulkhead_plan::matrix::{Copied, Kept};
+use bulkhead_probe::nats::{Delivered, Headers, Interest};
 use bulkhead_probe::post::RemoteSession;
 use bulkhead_probe::{Nonce, Observation, Refusal, Sight};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::consumers::Consumer;
 use crate::site::Site;
 
 /// The reservation of one stream. Tenants have a megabyte of memory for streams in all.
-const STREAM_BYTES_MAX: u64 = 16 * 1024;
+pub(super) const STREAM_BYTES_MAX: u64 = 16 * 1024;
+/// After how long the broker removes a consumer that nobody uses: long after an attempt, on a busy machine too, so that none is
+/// gone in the middle of one; soon enough that a run that was cut short leaves none behind. In nanoseconds.
+pub(super) const UNUSED_LIMIT_NS: u64 = 30_000_000_000;
 /// How many notes an owner keeps.
 pub(super) const NOTES: u64 = 3;
 
@@ -25,18 +32,55 @@ pub(crate) struct Owner {
     own: Interest,
     /// The answers to its requests.
     inboxes: Interest,
+    /// The consumer of its notes.
+    pub(super) consumer: Consumer,
     /// What it has heard since it is on stage: subjects and payloads.
-    heard: Mutex<Vec<String>>,
-    /// Is in the name of everything that this run keeps.
-    pub(super) run: Nonce,
+    heard: Mutex<Heard>,
+    /// What this run calls what it keeps.
+    names: Kept,
     conventions: Conventions,
+    /// Why it does not keep what others would try to harm, if it does not.
+    missing: Option<String>,
     /// Held by whoever does something to what it keeps.
     pub(crate) kept: Mutex<()>,
 }
 
+/// The most that is kept of what a tenant has heard: whoever floods itself hears more than there is room for.
+const HEARD_BYTES_MAXIMUM: usize = 64 << 20;
+
+/// What a tenant has heard.
+#[derive(Debug, Default)]
+struct Heard {
+    lines: VecDeque<String>,
+    bytes: usize,
+    /// How many messages came of which nothing is known any more.
+    let_go: u64,
+}
+
+impl Heard {
+    fn add(&mut self, delivered: &Delivered) {
+        self.let_go = self.let_go.max(delivered.let_go);
+        for message in &delivered.messages {
+            let line = format!("{} {}", message.subject, message.text());
+            self.bytes += line.len();
+            self.lines.push_back(line);
+        }
+        while self.bytes > HEARD_BYTES_MAXIMUM
+            && let Some(oldest) = self.lines.pop_front()
+        {
+            self.bytes -= oldest.len();
+            self.let_go += 1;
+        }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+}
+
 impl Owner {
     /// Has the tenant's first agent listen and keep its things.
-    pub(super) async fn on_stage(site: &Site, tenant: &TenantSlug, run: &Nonce) -> Result<Self, String> {
+    pub(super) async fn on_stage(site: &Site, tenant: &TenantSlug, run: &str) -> Result<Self, String> {
         let agent = site.first_agent(tenant).ok_or_else(|| format!("{tenant} has no agent"))?;
         let from = site.model().home_of(&agent);
         let (seen, session) = site.log_in(&Who::Peer(agent.clone()), &from).await?;
@@ -44,29 +88,43 @@ impl Owner {
         let conventions = site.conventions().clone();
         let own = listen(&session, &conventions.within(tenant, ">")).await?;
         let inboxes = listen(&session, &format!("{}.>", conventions.inbox(&agent))).await?;
-        let owner = Self {
+        let consumer = Consumer::listening(&session, &conventions.inbox(&agent)).await?;
+        let mut owner = Self {
             tenant: tenant.clone(),
             agent,
             session,
             own,
             inboxes,
+            consumer,
             heard: Mutex::default(),
-            run: run.clone(),
+            names: Kept::of(run),
             conventions,
+            missing: None,
             kept: Mutex::default(),
         };
         if owner.keeps() {
+            if site.platform.own.is_some() {
+                owner.clear_away().await;
+            }
             let kept = async {
                 owner.keep_for_good().await?;
                 owner.keep().await
             };
-            if let Err(why) = kept.await {
-                // What it has got so far would be in the next run's way.
-                owner.leave(site).await;
-                return Err(why);
-            }
+            // Who cannot keep anything can still be talked to, and what is not its own can still be attacked.
+            owner.missing = kept.await.err();
         }
         Ok(owner)
+    }
+
+    /// It keeps what others would try to harm.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(super) fn keeping(&self) -> Result<(), String> {
+        match &self.missing {
+            None => Ok(()),
+            Some(why) => Err(why.clone()),
+        }
     }
 
     /// Whether tenants of this platform keep anything.
@@ -98,21 +156,21 @@ impl Owner {
 
     /// The stream with its notes.
     pub(super) fn notes(&self) -> String {
-        self.conventions.stream(&self.tenant, &format!("MX_{}_{}", self.run, self.tenant))
+        self.conventions.stream(&self.tenant, &self.names.notes(&self.tenant))
     }
 
     /// Where notes are published.
     pub(super) fn note_subject(&self) -> String {
-        self.conventions.within(&self.tenant, &format!("notes.mx-{}", self.run))
+        self.conventions.within(&self.tenant, &format!("notes.mx-{}", self.names.run()))
     }
 
     /// The stream behind its bucket of values.
     pub(super) fn values(&self) -> String {
-        format!("KV_{}", self.bucket())
+        self.names.values(&self.tenant)
     }
 
     fn bucket(&self) -> String {
-        format!("MX{}_{}", self.run, self.tenant)
+        self.names.bucket(&self.tenant)
     }
 
     /// The subject of its one value.
@@ -122,7 +180,7 @@ impl Owner {
 
     /// The stream behind its bucket of objects.
     pub(super) fn objects(&self) -> String {
-        format!("OBJ_{}", self.bucket())
+        self.names.objects(&self.tenant)
     }
 
     /// The subject of its object's one chunk.
@@ -137,25 +195,31 @@ impl Owner {
 
     /// A stream that every tenant has under this very name.
     pub(super) fn namesake(&self) -> String {
-        self.conventions.stream(&self.tenant, &format!("SAME_{}", self.run))
+        self.conventions.stream(&self.tenant, &self.names.namesake())
+    }
+
+    /// What this run calls a stream that copies, in `holder`'s account.
+    pub(super) fn copy(&self, holder: Option<&TenantSlug>, copy: Copied) -> String {
+        let name = self.names.copy(holder, copy);
+        holder.map_or(name.clone(), |tenant| self.conventions.stream(tenant, &name))
     }
 
     /// A stream that nobody does anything to but copy it.
     pub(super) fn origin(&self) -> String {
-        self.conventions.stream(&self.tenant, &format!("ORG_{}_{}", self.run, self.tenant))
+        self.conventions.stream(&self.tenant, &self.names.origin(&self.tenant))
     }
 
     fn origin_subject(&self) -> String {
-        self.conventions.within(&self.tenant, &format!("origin.mx-{}", self.run))
+        self.conventions.within(&self.tenant, &format!("origin.mx-{}", self.names.run()))
     }
 
     fn namesake_subject(&self) -> String {
-        self.conventions.within(&self.tenant, &format!("same.mx-{}", self.run))
+        self.conventions.within(&self.tenant, &format!("same.mx-{}", self.names.run()))
     }
 
     /// What every note of its says.
     pub(super) fn mark(&self) -> String {
-        format!("kept by {} in {}", self.tenant, self.run)
+        format!("kept by {} in {}", self.tenant, self.names.run())
     }
 
     /// Where its first agent takes jobs, on a platform whose agents do.
@@ -166,7 +230,7 @@ impl Owner {
         }
     }
 
-    async fn api(&self, subject: &str, body: &Value) -> Observation<Value> {
+    pub(super) async fn api(&self, subject: &str, body: &Value) -> Observation<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.session.api(subject, Headers::default(), &body).await
     }
@@ -178,7 +242,7 @@ impl Owner {
                 self.api(&format!("$JS.API.STREAM.DELETE.{stream}"), &Value::Null).await;
         }
         let streams = [
-            (self.notes(), json!({ "subjects": [self.note_subject()], "allow_direct": true })),
+            (self.notes(), self.notes_configuration()),
             (
                 self.values(),
                 json!({ "subjects": [format!("$KV.{}.>", self.bucket())], "max_msgs_per_subject": 1,
@@ -199,7 +263,20 @@ impl Owner {
         for subject in [self.value_subject(), self.chunk_subject(), self.object_subject()] {
             self.store(&subject).await?;
         }
-        Ok(())
+        self.keep_consumer().await
+    }
+
+    /// Reserves so much for its notes.
+    pub(super) async fn reserve_notes(&self, bytes: u64) -> Result<(), String> {
+        let name = self.notes();
+        let mut config = configuration(&name, &self.notes_configuration());
+        config["max_bytes"] = bytes.into();
+        let changed = self.api(&format!("$JS.API.STREAM.UPDATE.{name}"), &config).await;
+        must(&changed, || format!("{} cannot change its own {name}", self.tenant))
+    }
+
+    fn notes_configuration(&self) -> Value {
+        json!({ "subjects": [self.note_subject()], "allow_direct": true })
     }
 
     /// A stream of that name may be there already, where tenants share an account: then it is somebody's, and that is what
@@ -222,7 +299,7 @@ impl Owner {
         must(&stored, || format!("{} cannot store on {subject}", self.tenant))
     }
 
-    /// Whether its notes, values and objects are as it made them.
+    /// Whether its notes, values and objects are as it made them, and the consumer is as well.
     ///
     /// # Errors
     /// It cannot be said.
@@ -233,7 +310,7 @@ impl Owner {
                 return Ok(false);
             }
         }
-        Ok(true)
+        self.consumer_is_intact().await
     }
 
     /// Whether its namesake has lost what it put there.
@@ -277,15 +354,19 @@ impl Owner {
         let mut heard = self.heard.lock().await;
         for interest in [self.own, self.inboxes] {
             let taken = self.session.take(interest).await;
-            let Sight::Answered(messages) = &taken.sight else {
+            let Sight::Answered(delivered) = &taken.sight else {
                 return Err(format!("{} cannot hear: {taken}", self.tenant));
             };
-            heard.extend(messages.iter().map(|message| format!("{} {}", message.subject, message.text())));
+            heard.add(delivered);
         }
-        if !heard.iter().any(|line| line.contains(canary.as_str())) {
+        let found = heard.has(text);
+        if !found && heard.let_go > 0 {
+            return Err(format!("{} messages came to {} that were not kept", heard.let_go, self.tenant));
+        }
+        if !heard.has(canary.as_str()) {
             return Err(format!("{} does not even hear itself", self.tenant));
         }
-        Ok(heard.iter().any(|line| line.contains(text)))
+        Ok(found)
     }
 
     /// Says something on one of its own subjects, and hears it itself.
@@ -309,13 +390,25 @@ impl Owner {
         let named = session.api("$JS.API.STREAM.NAMES", Headers::default(), "").await;
         if let Sight::Answered(answer) = &named.sight {
             let names = answer["streams"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            streams.extend(names.filter(|name| name.contains(self.run.as_str())).map(str::to_owned));
+            streams.extend(names.filter(|name| name.contains(self.names.run())).map(str::to_owned));
         }
         streams.sort();
         streams.dedup();
         for stream in streams {
             // A run that is cut short leaves them; they are small, and the next environment has none.
             let _ = session.api(&format!("$JS.API.STREAM.DELETE.{stream}"), Headers::default(), "").await;
+        }
+    }
+
+    /// Removes what runs that were cut short have left in its account, which has room for so many streams and no more. Only
+    /// one run at a time fills the matrix of an environment of ours.
+    async fn clear_away(&self) {
+        let named = self.api("$JS.API.STREAM.NAMES", &Value::Null).await;
+        let Sight::Answered(answer) = &named.sight else { return };
+        let names = answer["streams"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for name in names.filter(|name| self.names.is_left_behind(name)) {
+            // Should it stay, whatever finds no room for it says so.
+            let _ = self.api(&format!("$JS.API.STREAM.DELETE.{name}"), &Value::Null).await;
         }
     }
 

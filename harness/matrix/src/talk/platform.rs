@@ -25,10 +25,14 @@ use crate::site::POLLER;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Between two looks at it.
 const POLL: Duration = Duration::from_millis(10);
-/// How many of a tenant's last messages are looked at: all that one request may ask for.
-const LAST: u64 = 100;
+/// How many of a tenant's last messages are looked at again: the poller reads them one by one.
+const LAST: u64 = 20;
+/// How many at first, and where more has been kept since the look before: all that one request may ask for.
+const LAST_MAXIMUM: u64 = 100;
 /// Longer than the pause between two rounds of the poller's: what it asks of every agent is kept at least once in it.
 const ROUND: Duration = Duration::from_millis(1200);
+/// Between two looks at what is kept in a round.
+const POLL_IN_ROUND: Duration = Duration::from_millis(100);
 
 /// Attempts them, between two proofs that the talker can talk.
 pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
@@ -40,6 +44,7 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
         Err(why) => return cells.iter().for_each(|cell| stage.site.file_unjudged(cell, why.clone())),
     };
     let before = talker.works(stage).await;
+    // One after the other: what is kept meanwhile must not be more than one look shows.
     let mut found = Vec::new();
     for cell in cells {
         let attempted = match &cell.operation {
@@ -56,6 +61,7 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, cells: &[&Cell]) {
     }
     let after = talker.works(stage).await;
     for (cell, (judged, unrecorded)) in found {
+        let judged = talker.session.confirmed(stage.site, judged).await;
         let judged = between(before.clone(), judged, after.clone());
         stage.site.file_with_record(cell, judged, unrecorded);
     }
@@ -83,7 +89,9 @@ async fn read_results(
             match said["error"]["code"].as_str() {
                 Some("unknown-tenant") => Outcome::Denied(DenialReason::NotFound),
                 Some(code) => Outcome::Inconclusive(format!("the platform answers with an error: {code}")),
-                None if said["tenant"].as_str() != Some(tenant.as_str()) => {
+                None if ![tenant.as_str(), stage.site.conventions().tenant(tenant)]
+                    .contains(&said["tenant"].as_str().unwrap_or_default()) =>
+                {
                     Outcome::Inconclusive(format!("it was answered with the results of {}", said["tenant"]))
                 }
                 None => Outcome::Allowed,
@@ -191,7 +199,7 @@ async fn file_polled(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
     let until = Instant::now() + DEADLINE;
     let mut kept = Stretch::default();
     loop {
-        kept.add(archive.results(tenant).await?);
+        archive.look(tenant, &mut kept).await?;
         if let Some(message) = kept.messages().find(|message| polled(message)) {
             let told =
                 format!("among {} kept messages of {tenant}: {:.200}", kept.len(), message.to_string());
@@ -209,7 +217,7 @@ async fn file_polled(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
                 return Ok(Judged::new(Outcome::Denied(DenialReason::NotFound), vec![told]));
             }
             _ if late => return Err(format!("{told}: no whole round of the poller's is seen among them")),
-            _ => sleep(POLL).await,
+            _ => sleep(POLL_IN_ROUND).await,
         }
     }
 }
@@ -248,8 +256,36 @@ impl<'a> Archive<'a> {
         Ok(answer.and_then(|answer| answer["message"]["seq"].as_u64()))
     }
 
+    /// Waits until something is kept on a subject, in whichever stream that is; says in which.
+    pub(super) async fn wait_anywhere(&self, subject: &str) -> Result<String, String> {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let asked = self
+                .session
+                .api("$JS.API.STREAM.NAMES", Headers::default(), &json!({ "subject": subject }).to_string())
+                .await;
+            let Sight::Answered(answer) = &asked.sight else {
+                return Err(format!("the platform cannot look for the stream of {subject}: {asked}"));
+            };
+            if let Some(stream) = answer["streams"][0].as_str()
+                && self.last_in(stream, subject).await?.is_some()
+            {
+                return Ok(stream.to_owned());
+            }
+            if Instant::now() >= until {
+                return Err(format!("the platform has not kept what was said on {subject}"));
+            }
+            sleep(POLL).await;
+        }
+    }
+
     async fn last_on(&self, tenant: &TenantSlug, subject: &str) -> Result<Option<Value>, String> {
         let stream = self.conventions.kept_results(tenant).ok_or("the platform keeps no results")?;
+        self.last_in(&stream, subject).await
+    }
+
+    /// The last message on a subject in a stream of the platform's.
+    pub(super) async fn last_in(&self, stream: &str, subject: &str) -> Result<Option<Value>, String> {
         let api = format!("$JS.API.STREAM.MSG.GET.{stream}");
         let body = json!({ "last_by_subj": subject }).to_string();
         let asked = self.session.api(&api, Headers::default(), &body).await;
@@ -257,7 +293,7 @@ impl<'a> Archive<'a> {
             Sight::Answered(answer) => Ok(Some(answer.clone())),
             // 10037: no message found.
             Sight::Refused(bulkhead_probe::Refusal::JetStream { error: 10037, .. }) => Ok(None),
-            _ => Err(format!("the platform cannot read what it keeps of {tenant}: {asked}")),
+            _ => Err(format!("the platform cannot read what it keeps in {stream}: {asked}")),
         }
     }
 
@@ -295,7 +331,7 @@ impl<'a> Archive<'a> {
 
     /// The place of the newest of a tenant's results, as the administrator reads them.
     async fn newest(&self, tenant: &TenantSlug) -> Result<u64, String> {
-        let messages = self.results(tenant).await?;
+        let messages = self.results(tenant, 1).await?;
         Ok(messages.last().and_then(|message| message["sequence"].as_u64()).unwrap_or_default())
     }
 
@@ -309,7 +345,7 @@ impl<'a> Archive<'a> {
     ) -> Result<Option<Stretch>, String> {
         let (until, mut kept) = (Instant::now() + DEADLINE, Stretch::default());
         loop {
-            kept.add(self.results(tenant).await?);
+            self.look(tenant, &mut kept).await?;
             if kept.messages().any(|message| message.to_string().contains(text)) {
                 return Ok(Some(kept));
             }
@@ -320,11 +356,25 @@ impl<'a> Archive<'a> {
         }
     }
 
+    /// Adds the last of a tenant's results to what was seen of them before: a few, or where those leave a gap all that one
+    /// look shows.
+    async fn look(&self, tenant: &TenantSlug, kept: &mut Stretch) -> Result<(), String> {
+        if kept.last().is_some() {
+            let few = self.results(tenant, LAST).await?;
+            if kept.is_followed_by(&few) {
+                kept.add(few);
+                return Ok(());
+            }
+        }
+        kept.add(self.results(tenant, LAST_MAXIMUM).await?);
+        Ok(())
+    }
+
     /// The last of a tenant's results, as the administrator reads them.
-    async fn results(&self, tenant: &TenantSlug) -> Result<Vec<Value>, String> {
+    async fn results(&self, tenant: &TenantSlug, count: u64) -> Result<Vec<Value>, String> {
         let subject = self.conventions.administrator_results(tenant);
         let subject = subject.ok_or("there is nothing that administrators ask")?;
-        let body = json!({ "count": LAST }).to_string();
+        let body = json!({ "count": count }).to_string();
         let asked = self.session.request(&subject, Headers::default(), &body).await;
         let Sight::Answered(reply) = &asked.sight else {
             return Err(format!("the administrator cannot read what is kept of {tenant}: {asked}"));

@@ -10,7 +10,7 @@ use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 use serde_json::{Value, json};
 
 use super::Stage;
-use super::owner::{Owner, configuration};
+use super::owner::{Owner, UNUSED_LIMIT_NS, configuration};
 use super::platform::{Archive, gone_by};
 use super::talker::{Desk, Talker};
 
@@ -39,6 +39,7 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug,
     let after = both_work(stage, desk, &owner, &talker).await;
     drop(kept);
     for (cell, judged) in found {
+        let judged = talker.session.confirmed(stage.site, judged).await;
         stage.site.file(cell, between(before.clone(), judged, after.clone()));
     }
 }
@@ -46,6 +47,7 @@ pub(super) async fn attempt(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug,
 /// Whoever acts can talk and, where it keeps anything, read it; and the owner has what it keeps.
 async fn both_work(stage: &Stage<'_>, desk: &Desk, owner: &Owner, talker: &Talker) -> Result<String, String> {
     let works = talker.works(stage).await?;
+    owner.keeping()?;
     let reads = match desk.own(stage) {
         Some(own) => {
             let info = format!("$JS.API.STREAM.INFO.{}", own.origin());
@@ -74,14 +76,44 @@ pub(super) struct Visit<'a> {
 impl Visit<'_> {
     async fn attempt(&self, operation: StorageOperation) -> Result<Judged, String> {
         use StorageOperation as Do;
+        // What the platform keeps is there whether the tenant keeps anything or not.
+        if !matches!(operation, Do::ReadRecord | Do::PurgeRecord | Do::RollUpRecord) {
+            self.owner.keeping()?;
+        }
         match operation {
             Do::ListNames => self.list("$JS.API.STREAM.NAMES").await,
             Do::List => self.list("$JS.API.STREAM.LIST").await,
             Do::ReadNamesake => self.read_namesake().await,
             Do::PurgeNamesake => self.purge_namesake().await,
             Do::RollUpRecord => self.roll_up_record().await,
+            Do::Restore => self.restore().await,
+            Do::TakeNext => self.take_next().await,
+            Do::AskAccount => self.ask_account().await,
+            Do::HearAdvisories => self.hear_advisories().await,
+            Do::Acknowledge => {
+                let subject = self.owner.acknowledged_at().await?;
+                self.ask_with((subject, Headers::default(), "+ACK".to_owned())).await
+            }
+            Do::ReadRecord => {
+                self.something_is_recorded().await?;
+                self.ask(operation).await
+            }
             _ => self.ask(operation).await,
         }
+    }
+
+    /// What is to be read must be there: of a tenant whose agents were not polled yet, the platform keeps nothing. Where
+    /// nobody here can look, it is as it is.
+    async fn something_is_recorded(&self) -> Result<(), String> {
+        let Ok(platform) = self.desk.platform() else { return Ok(()) };
+        let conventions = self.stage.site.conventions();
+        let (archive, tenant) = (Archive::of(conventions, platform), &self.owner.tenant);
+        if archive.find(tenant, &conventions.within(tenant, ">")).await?.is_some() {
+            return Ok(());
+        }
+        let subject = conventions.results(tenant, &format!("recorded-{}", Nonce::fresh()));
+        self.owner.says(&subject, Nonce::fresh().as_str()).await?;
+        archive.wait_for(tenant, &subject).await
     }
 
     /// A result with the header that replaces everything before it, between two that say whether it did: the platform keeps
@@ -118,14 +150,25 @@ impl Visit<'_> {
 
     /// A request or a message, and afterwards a look at what the owner keeps, whatever the answer was.
     async fn ask(&self, operation: StorageOperation) -> Result<Judged, String> {
-        let (subject, headers, body) = request(operation, self)?;
+        self.ask_with(request(operation, self)?).await
+    }
+
+    async fn ask_with(&self, (subject, headers, body): Request) -> Result<Judged, String> {
         let asked = self.talker.session.api(&subject, headers, &body).await;
         let mut evidence = vec![asked.to_string()];
         if let Sight::Answered(answer) = &asked.sight {
             evidence.push(format!("answered: {:.200}", answer.to_string()));
         }
-        let mut outcome = judge_operation(&asked.sight, &subject);
-        if !self.owner.is_intact().await? {
+        self.harmed(judge_operation(&asked.sight, &subject), evidence).await
+    }
+
+    /// Whatever the answer was: what the owner keeps is looked at, and made good.
+    pub(super) async fn harmed(
+        &self,
+        mut outcome: Outcome,
+        mut evidence: Vec<String>,
+    ) -> Result<Judged, String> {
+        if self.owner.keeping().is_ok() && !self.owner.is_intact().await? {
             evidence.push(format!("{} no longer has what it kept", self.owner.tenant));
             outcome = Outcome::Allowed;
             self.owner.keep().await?;
@@ -133,20 +176,33 @@ impl Visit<'_> {
         Ok(Judged::new(outcome, evidence))
     }
 
-    /// The answer is a list, of whatever the caller's account has.
+    /// The answer is a list, of whatever the caller's account has, page after page.
     async fn list(&self, subject: &str) -> Result<Judged, String> {
-        let asked = self.talker.session.api(subject, Headers::default(), "").await;
-        let mut evidence = vec![asked.to_string()];
-        let outcome = match &asked.sight {
-            Sight::Answered(answer) => {
-                // The whole name: one tenant's may begin with another's.
-                let found = answer.to_string().contains(&format!("\"{}\"", self.owner.notes()));
-                evidence.push(format!("{} is in it: {found}", self.owner.notes()));
-                if found { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) }
+        let (mut seen, mut evidence) = (0, Vec::new());
+        // The whole name: one tenant's may begin with another's.
+        let wanted = format!("\"{}\"", self.owner.notes());
+        loop {
+            let body = if seen == 0 { String::new() } else { json!({ "offset": seen }).to_string() };
+            let asked = self.talker.session.api(subject, Headers::default(), &body).await;
+            evidence.push(asked.to_string());
+            let Sight::Answered(answer) = &asked.sight else {
+                return Ok(Judged::new(judge_operation(&asked.sight, subject), evidence));
+            };
+            if answer.to_string().contains(&wanted) {
+                evidence.push(format!("{wanted} is in it"));
+                return Ok(Judged::new(Outcome::Allowed, evidence));
             }
-            _ => judge_operation(&asked.sight, subject),
-        };
-        Ok(Judged::new(outcome, evidence))
+            let shown = answer["streams"].as_array().map_or(0, Vec::len);
+            seen += shown;
+            let all = answer["total"].as_u64().and_then(|total| usize::try_from(total).ok());
+            match all {
+                Some(all) if seen < all && shown > 0 => {}
+                Some(all) if seen >= all => break,
+                _ => return Err(format!("the list ends after {seen} streams, of {:?}", answer["total"])),
+            }
+        }
+        evidence.push(format!("{wanted} is not among {seen} streams"));
+        Ok(Judged::new(Outcome::Denied(DenialReason::OtherAccount), evidence))
     }
 
     async fn read_namesake(&self) -> Result<Judged, String> {
@@ -170,6 +226,8 @@ impl Visit<'_> {
 
     async fn purge_namesake(&self) -> Result<Judged, String> {
         let _alone = self.stage.namesakes.lock().await;
+        // What an earlier attempt hit may not have been made good: then nobody could tell what this one does.
+        self.owner.fill_namesake().await?;
         let subject = format!("$JS.API.STREAM.PURGE.{}", self.owner.namesake());
         let asked = self.talker.session.api(&subject, Headers::default(), "").await;
         let mut evidence = vec![asked.to_string()];
@@ -198,8 +256,11 @@ impl Visit<'_> {
     }
 }
 
+/// A subject, headers, and what is said.
+type Request = (String, Headers, String);
+
 /// What is asked, or published, and with which headers.
-fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<(String, Headers, String), String> {
+fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<Request, String> {
     use StorageOperation as Do;
     let (owner, conventions) = (visit.owner, visit.stage.site.conventions());
     let kept =
@@ -216,7 +277,7 @@ fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<(String, He
         Do::ReadDirect => api("DIRECT.GET", owner.notes(), last(owner.note_subject())),
         Do::Consume => {
             let config = json!({ "ack_policy": "none", "deliver_policy": "all", "mem_storage": true,
-                                 "inactive_threshold": 1_000_000_000_u64 });
+                                 "inactive_threshold": UNUSED_LIMIT_NS });
             let body = json!({ "stream_name": owner.notes(), "config": config });
             api("CONSUMER.CREATE", owner.notes(), body)
         }
@@ -225,6 +286,13 @@ fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<(String, He
             let body = json!({ "deliver_subject": deliver, "no_consumers": true });
             api("STREAM.SNAPSHOT", owner.notes(), body)
         }
+        Do::NameConsumers => api("CONSUMER.NAMES", owner.notes(), Value::Null),
+        Do::ListConsumers => api("CONSUMER.LIST", owner.notes(), Value::Null),
+        Do::DescribeConsumer => api("CONSUMER.INFO", owner.consumer_name(), Value::Null),
+        Do::PauseConsumer => {
+            api("CONSUMER.PAUSE", owner.consumer_name(), json!({ "pause_until": "2100-01-01T00:00:00Z" }))
+        }
+        Do::DeleteConsumer => api("CONSUMER.DELETE", owner.consumer_name(), Value::Null),
         Do::ReadValue => api("STREAM.MSG.GET", owner.values(), last(owner.value_subject())),
         Do::ReadObject => api("STREAM.MSG.GET", owner.objects(), last(owner.object_subject())),
         Do::Store => (owner.note_subject(), none(), "somebody's note".to_owned()),
@@ -247,7 +315,23 @@ fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<(String, He
             let everything = last(conventions.within(&owner.tenant, ">"));
             api("STREAM.MSG.GET", kept()?, everything)
         }
-        // What else there is takes more than one request.
-        _ => api("STREAM.PURGE", kept()?, Value::Null),
+        Do::PurgeRecord => api("STREAM.PURGE", kept()?, Value::Null),
+        // Each is named: what was forgotten would be asked for in place of something else.
+        Do::ListNames
+        | Do::List
+        | Do::ReadNamesake
+        | Do::PurgeNamesake
+        | Do::RollUpRecord
+        | Do::Restore
+        | Do::TakeNext
+        | Do::Acknowledge
+        | Do::AskAccount
+        | Do::HearAdvisories
+        | Do::Capture
+        | Do::Mirror
+        | Do::Source
+        | Do::Republish
+        | Do::DeliverInto
+        | Do::PullInto => return Err(format!("no single request {operation} anybody")),
     })
 }

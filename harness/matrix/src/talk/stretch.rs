@@ -35,6 +35,12 @@ impl Stretch {
         }
     }
 
+    /// Whether a look leaves no gap behind what is known.
+    pub(super) fn is_followed_by(&self, look: &[Value]) -> bool {
+        let first = look.first().and_then(|message| message["sequence"].as_u64());
+        self.last().zip(first).is_some_and(|(last, first)| first <= last + 1)
+    }
+
     /// The place of the newest message; nothing where nothing is kept.
     pub(super) fn last(&self) -> Option<u64> {
         self.messages.last_key_value().map(|(place, _)| *place)

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Stage;
 use super::owner::{Owner, listen, must};
+use super::witness::Witnessed;
 use crate::site::{ADMIN, POLLER};
 
 /// Somebody at work, and the platform's voice for it.
@@ -21,7 +22,7 @@ pub(crate) struct Desk {
     /// The service that the platform offers at this desk.
     offered: Option<Offered>,
     /// The administrator, who reads what is kept.
-    administrator: Option<RemoteSession>,
+    administrator: Result<RemoteSession, String>,
 }
 
 /// A service of the platform's, for one desk alone.
@@ -34,10 +35,12 @@ pub(crate) struct Offered {
 
 /// One connection of a talker's.
 pub(crate) struct Talker {
-    pub(crate) session: RemoteSession,
+    pub(crate) session: Witnessed,
     pub(crate) name: PeerName,
     /// Where it talks to itself.
     own: Option<(String, Interest)>,
+    /// Why no administrator is answered, if none is.
+    unanswered: Option<String>,
 }
 
 impl Desk {
@@ -55,8 +58,8 @@ impl Desk {
         };
         let asks = conventions.subjects().administrator_results.is_some();
         let administrator = match asks && stage.site.platform.credentials.contains_key(&ADMIN) {
-            true => Some(connection(stage, &Who::Peer(ADMIN)).await?),
-            false => None,
+            true => answered(stage, connection(stage, &Who::Peer(ADMIN)).await?).await,
+            false => Err("the platform has no administrator here".to_owned()),
         };
         let offered = match (&platform, service) {
             (Some(platform), Some((asked, offered))) => {
@@ -80,14 +83,15 @@ impl Desk {
 
     /// Whoever reads what is kept.
     pub(super) fn administrator(&self) -> Result<&RemoteSession, String> {
-        self.administrator.as_ref().ok_or_else(|| "the platform has no administrator here".to_owned())
+        self.administrator.as_ref().map_err(Clone::clone)
     }
 
     /// A connection of its own for one round of attempts, so that nothing of an earlier round is heard in it.
     pub(super) async fn talker(&self, stage: &Stage<'_>) -> Result<Talker, String> {
         let (seen, session) = stage.site.log_in(&self.who, &self.from).await?;
         let session = session.ok_or_else(|| format!("{} cannot log in: {seen}", self.name))?;
-        Talker::new(stage, session, &self.name).await
+        let talker = Talker::new(stage, session, &self.name).await?;
+        Ok(Talker { unanswered: self.administrator.as_ref().err().cloned(), ..talker })
     }
 
     /// What its own tenant keeps.
@@ -95,6 +99,16 @@ impl Desk {
         let tenant = self.name.tenant()?;
         stage.owner(tenant).ok().map(|owner| owner.as_ref())
     }
+}
+
+/// An administrator's connection, if the platform answers on it: it would be asked again and again, each time in vain.
+async fn answered(stage: &Stage<'_>, session: RemoteSession) -> Result<RemoteSession, String> {
+    let tenant = stage.site.model().tenants().next().ok_or("there is no tenant to ask about")?;
+    let subject = stage.site.conventions().administrator_results(tenant);
+    let subject = subject.ok_or("there is nothing that administrators ask")?;
+    let asked = session.request(&subject, Headers::default(), &json!({ "count": 1 }).to_string()).await;
+    must(&asked, || "the administrator is not answered".to_owned())?;
+    Ok(session)
 }
 
 /// A connection of a platform's peer, from its home.
@@ -123,7 +137,8 @@ impl Talker {
             }
             None => None,
         };
-        Ok(Self { session, name: name.clone(), own })
+        let session = Witnessed::new(stage.site, session);
+        Ok(Self { session, name: name.clone(), own, unanswered: None })
     }
 
     /// The subject on which it talks to itself.
@@ -134,6 +149,9 @@ impl Talker {
     /// It says something to itself and hears it; the administrator, who may say nothing, asks the platform.
     pub(super) async fn works(&self, stage: &Stage<'_>) -> Result<String, String> {
         let Some((subject, interest)) = &self.own else {
+            if let Some(why) = &self.unanswered {
+                return Err(why.clone());
+            }
             let tenant = stage.site.model().tenants().next().ok_or("there is no tenant to ask about")?;
             let subject = stage.site.conventions().administrator_results(tenant);
             let subject = subject.ok_or("there is nothing that administrators ask")?;

@@ -39,24 +39,45 @@ fn account(tenant: &str, name: &str, (imports, subscribe): (&str, &str)) -> Stri
     )
 }
 
+/// An account for each tenant, and one that hears both. `hole` is globex's.
+pub(crate) fn account_per_tenant(hole: (&str, &str)) -> String {
+    let (acme, globex) = (account("acme", "acme-7", NO_HOLE), account("globex", "globex", hole));
+    format!(
+        "{acme}{globex}HUB {{ users: [ {{ user: \"hub.example.test\" }} ], imports: [ \
+         {{ stream: {{ account: ORG_acme, subject: \"org.acme-7.>\" }} }}, \
+         {{ stream: {{ account: ORG_globex, subject: \"org.globex.>\" }} }} ] }}\n"
+    )
+}
+
+/// One account for everybody, in which permissions alone keep tenants apart. globex may subscribe to `also` besides.
+pub(crate) fn one_account(also: &str) -> String {
+    let user = |name: &str, also: &str| {
+        format!(
+            "{{ user: \"{name}-collector.example.test\", permissions: {{
+               publish: {{ allow: [\"org.{name}.>\", \"_R.{name}.>\"] }},
+               subscribe: {{ allow: [\"org.{name}.>\", \"_R.{name}.>\"{also}] }} }} }}"
+        )
+    };
+    let (acme, globex) = (user("acme-7", ""), user("globex", also));
+    let hub = "{ user: \"hub.example.test\", permissions: { publish: { deny: [\"_R.>\"] }, \
+               subscribe: { deny: [\"_R.>\"] } } }";
+    format!("ALL {{ users: [ {acme}, {globex}, {hub} ] }}\n")
+}
+
 impl Broker {
-    pub(crate) fn start(program: &Path, pki: &Pki, hole: (&str, &str)) -> Self {
+    pub(crate) fn start(program: &Path, pki: &Pki, accounts: &str) -> Self {
         let folder = pki.folder();
         let text = format!(
             "listen: \"127.0.0.1:-1\"\nports_file_dir: {folder:?}\nlog_file: {log:?}\n\
              tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {root:?}, verify_and_map: true, \
              min_version: \"1.3\", timeout: 3 }}\n\
              jetstream {{ store_dir: {store:?}, max_mem: 32M, max_file: 64M }}\n\
-             accounts {{\n{acme}{globex}HUB {{ users: [ {{ user: \"hub.example.test\" }} ], imports: [ \
-             {{ stream: {{ account: ORG_acme, subject: \"org.acme-7.>\" }} }}, \
-             {{ stream: {{ account: ORG_globex, subject: \"org.globex.>\" }} }} ] }}\n}}\n",
+             accounts {{\n{accounts}}}\n",
             log = pki.file("broker.log"),
             certificate = pki.file("broker.example.test.pem"),
             key = pki.file("broker.example.test.key"),
             root = pki.file("root.pem"),
             store = pki.file("store"),
-            acme = account("acme", "acme-7", NO_HOLE),
-            globex = account("globex", "globex", hole),
         );
         pki.write("broker.conf", &text);
         let mut command = Command::new(program);

@@ -8,7 +8,7 @@ mod pki;
 
 use std::path::{Path, PathBuf};
 
-use broker::{Broker, NO_HOLE, OVERHEARD};
+use broker::{Broker, NO_HOLE, OVERHEARD, account_per_tenant, one_account};
 use bulkhead_matrix::{Options, Run, StandIns};
 use bulkhead_plan::access::Conclusion;
 use bulkhead_plan::foreign::PlatformDescription;
@@ -47,8 +47,12 @@ async fn nats_server() -> PathBuf {
 impl Foreign {
     /// acme's collector believes members of these authorities.
     async fn start(hole: (&str, &str), acme_believes: &[&str]) -> Self {
+        Self::with(&account_per_tenant(hole), acme_believes).await
+    }
+
+    async fn with(accounts: &str, acme_believes: &[&str]) -> Self {
         let pki = Pki::of(&["acme-7", "globex"]);
-        let broker = Broker::start(&nats_server().await, &pki, hole);
+        let broker = Broker::start(&nats_server().await, &pki, accounts);
         let acme = collector::start(&pki, "acme-7-collector.example.test", acme_believes).await;
         let believed = ["globex-ca.pem", "hub-ca.pem"];
         let globex = collector::start(&pki, "globex-collector.example.test", &believed).await;
@@ -109,6 +113,7 @@ conventions:
         let options = Options {
             probe: programs.probe.clone(),
             stand_ins: StandIns::plain(programs.agent.clone(), programs.poller.clone()),
+            run: bulkhead_matrix::fresh_run(),
             tell: Box::new(|_| {}),
         };
         bulkhead_matrix::run(platform, &plan, options).await.unwrap()
@@ -160,6 +165,24 @@ async fn a_tenant_that_may_listen_to_another_is_a_violation() {
     assert_eq!(run.exit_code(), VIOLATED, "{:#?}", red(&run));
     let words = ["nats.subscribe |", "collector.site.globex.serviceradar | this machine | acme"];
     assert!(has(&run, Conclusion::Violated, words), "{:#?}", red(&run));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_of_one_account_are_kept_apart_by_permissions_or_not_at_all() {
+    let believed = ["acme-7-ca.pem", "hub-ca.pem"];
+    let per_tenant = "accounts: { name: 'ORG_{tenant}', jetstream: true }";
+    let of = |foreign: &Foreign| foreign.description().replace(per_tenant, "accounts: { kind: shared }");
+    let foreign = Foreign::with(&one_account(""), &believed).await;
+    assert_ne!(of(&foreign), foreign.description());
+    let run = foreign.judged_by(&of(&foreign)).await;
+    assert_eq!(run.exit_code(), OK, "{:#?}", red(&run));
+    let listens = ["nats.subscribe |", "collector.site.globex.serviceradar | this machine | acme"];
+    assert!(has(&run, Conclusion::Passed, listens), "it is no cell of it");
+
+    let foreign = Foreign::with(&one_account(", \"org.>\""), &believed).await;
+    let run = foreign.judged_by(&of(&foreign)).await;
+    assert_eq!(run.exit_code(), VIOLATED, "{:#?}", red(&run));
+    assert!(has(&run, Conclusion::Violated, listens), "{:#?}", red(&run));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! Attempts at the doors of services: handshakes, calls, logins. Those from one place at one door make a lane, with the
 //! door's rightful peer before and after.
 
+mod places;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::{
@@ -17,29 +20,92 @@ use bulkhead_runtime::probe::records::Place;
 use bulkhead_runtime::probe::verdict::{
     Door, Judged, between, join, judge_in_the_clear, recorded_acceptance,
 };
-use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, ResultsRequest, StatusRequest};
+use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, ResultsRequest, ServiceStatus, StatusRequest};
 use futures::future::join_all;
 
-use crate::site::{NATS, Site};
+use crate::site::{NATS, POLLER, Site};
+
+/// How long a silent connection is kept: several times as long as anybody waits for it.
+const SILENCE_DEADLINE_MS: u64 = 6_000;
+/// A connection that ends sooner than this was not waited for, and ended for some other reason.
+const WAITED_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// How many attempts stand between two controls.
 const LANE_LENGTH: usize = 64;
 
 /// Attempts them, lane by lane, all lanes at once.
 pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
-    let mut lanes: BTreeMap<(Vantage, PeerName), Vec<&Cell>> = BTreeMap::new();
-    for cell in cells {
+    // Whoever is silent takes as long as it is waited for: nobody else waits with it.
+    let mut lanes: BTreeMap<(Vantage, PeerName, bool), Vec<&Cell>> = BTreeMap::new();
+    for cell in cells.iter().filter(|cell| !keeps_others_waiting(&cell.operation)) {
         match cell.operation.service() {
-            Some(service) => lanes.entry((cell.from.clone(), service)).or_default().push(cell),
+            Some(service) => {
+                let lane = (cell.from.clone(), service, is_silent(&cell.operation));
+                lanes.entry(lane).or_default().push(cell);
+            }
             None => site.file_unjudged(cell, "it is done at no service's door"),
         }
     }
-    let walks = lanes.iter().map(async |((_, service), cells)| {
+    let walks = lanes.iter().map(async |((_, service, _), cells)| {
         for part in cells.chunks(LANE_LENGTH) {
             walk(site, service, part).await;
         }
     });
     join_all(walks).await;
+}
+
+/// Whether an attempt, should it succeed, would keep every other one at the same door waiting.
+fn keeps_others_waiting(operation: &Operation) -> bool {
+    matches!(operation, Operation::Knock { manner: Manner::HoldTheDoor | Manner::TakeAllPlaces, .. })
+}
+
+fn is_silent(operation: &Operation) -> bool {
+    matches!(operation, Operation::Knock { manner: Manner::BeSilent, .. })
+}
+
+/// Attempts what would be in every other attempt's way, when all of them are over.
+pub(crate) async fn hold(site: &Site, cells: &[Cell]) {
+    let cells = cells.iter().filter(|cell| keeps_others_waiting(&cell.operation));
+    let (taking, holding): (Vec<&Cell>, Vec<&Cell>) = cells
+        .partition(|cell| matches!(&cell.operation, Operation::Knock { manner: Manner::TakeAllPlaces, .. }));
+    join_all(holding.into_iter().map(async |cell| {
+        let judged = hold_the_door(site, cell).await;
+        site.file(cell, judged.unwrap_or_else(Judged::inconclusive));
+    }))
+    .await;
+    for cell in taking {
+        let judged = places::take_all(site, cell).await;
+        site.file(cell, judged.unwrap_or_else(Judged::inconclusive));
+    }
+}
+
+/// Says nothing at a door while a rightful peer comes to it: who is dealt with first says whether one can keep the other
+/// out. The peer's own answer is the evidence that the door is open.
+async fn hold_the_door(site: &Site, cell: &Cell) -> Result<Judged, String> {
+    let service = cell.operation.service().ok_or("it is done at no service's door")?;
+    let probe = site.probe(&cell.from)?;
+    let address = site.address(&cell.from, &service)?;
+    let mut instead = Vec::new();
+    for (who, _) in site.rightful_peers_of(&service) {
+        let order = Order::Hold {
+            address: address.clone(),
+            opening: site.opening(probe, &who, &service)?,
+            authority: site.conventions().certificate_name(&service),
+            call: Box::new(control_call(site.conventions(), &service)),
+        };
+        let seen = probe.attempt(order).await.map_err(|lost| lost.to_string())?;
+        let Sight::Answered(Answered::Held { silent_ended }) = &seen.sight else {
+            instead.push(seen.to_string());
+            continue;
+        };
+        let (outcome, order) = match silent_ended {
+            true => (Outcome::Allowed, "it was ended before that"),
+            false => (Outcome::Denied(DenialReason::OthersServed), "it was still open then"),
+        };
+        let evidence = format!("a connection stood silent; {seen}, and {order}");
+        return Ok(Judged::new(outcome, vec![evidence]));
+    }
+    Err(format!("nobody was served: {}", instead.join("; ")))
 }
 
 /// One lane: control, attempts, control; then the records of all.
@@ -72,7 +138,10 @@ async fn knock(site: &Site, cell: &Cell, service: &PeerName) -> Result<Knocked, 
     let address = site.address(&cell.from, service)?;
     let opening = site.opening(probe, &cell.who, service)?;
     let page = site.page(service)?;
-    let _place = site.places.acquire().await.map_err(|error| error.to_string())?;
+    let _place = match is_silent(&cell.operation) {
+        true => None,
+        false => Some(site.places.acquire().await.map_err(|error| error.to_string())?),
+    };
     let since = site.book.end(&page);
     let mut knocked = once(site, cell, probe, &address, &opening).await?;
     // A refusing server closes at once, and its alert is lost when something of ours was still on its way. Its record would
@@ -119,6 +188,23 @@ fn order(site: &Site, cell: &Cell, address: String, opening: Opening) -> Result<
             let what = (*method, metadata, authority);
             Attempt::Order(Box::new(call(site.conventions(), address, opening, target, what)?))
         }
+        Operation::ReportForAnother { named } => Attempt::Order(Box::new(Order::Call {
+            address,
+            authority: site.conventions().certificate_name(&POLLER),
+            opening,
+            metadata: Vec::new(),
+            call: Box::new(Call::ReportStatus(report_of(named))),
+        })),
+        Operation::AskForAnother { agent, named } => Attempt::Order(Box::new(Order::Call {
+            address,
+            authority: site.conventions().certificate_name(agent),
+            opening,
+            metadata: Vec::new(),
+            call: Box::new(Call::GetStatus(StatusRequest {
+                agent_id: named.to_string(),
+                ..StatusRequest::default()
+            })),
+        })),
         _ => return Err("it is no attempt at a door".to_owned()),
     })
 }
@@ -127,11 +213,21 @@ fn in_manner(site: &Site, service: &PeerName, manner: Manner, address: String, o
     let opening = match manner {
         Manner::OldTls => Opening { old_tls: true, ..opening },
         Manner::NoAlpn => Opening { offers_h2: false, ..opening },
-        Manner::InTheClear => opening,
+        Manner::InTheClear
+        | Manner::AskForAuthorities
+        | Manner::HoldTheDoor
+        | Manner::BeSilent
+        | Manner::TakeAllPlaces => opening,
     };
     match (*service == NATS, manner) {
+        (_, Manner::BeSilent) => {
+            Attempt::Order(Box::new(Order::BeSilent { address, deadline_ms: SILENCE_DEADLINE_MS }))
+        }
         (true, Manner::InTheClear) => Attempt::Login(LoginOrder { opening: None, user: None, inbox: None }),
         (true, _) => Attempt::Login(LoginOrder { opening: Some(opening), user: None, inbox: None }),
+        (false, Manner::AskForAuthorities) => {
+            Attempt::Order(Box::new(Order::AskForAuthorities { address, opening }))
+        }
         (false, Manner::InTheClear) => Attempt::Order(Box::new(Order::Clear { address })),
         (false, _) => Attempt::Order(Box::new(Order::Call {
             address,
@@ -141,6 +237,18 @@ fn in_manner(site: &Site, service: &PeerName, manner: Manner, address: String, o
             call: Box::new(control_call(site.conventions(), service)),
         })),
     }
+}
+
+/// A report of somebody else's.
+fn report_of(tenant: &TenantSlug) -> PollerStatusRequest {
+    let status = ServiceStatus {
+        service_name: "matrix".to_owned(),
+        service_type: "process".to_owned(),
+        available: true,
+        message: serde_json::json!({ "tenant": tenant.as_str() }).to_string().into_bytes(),
+        ..ServiceStatus::default()
+    };
+    PollerStatusRequest { services: vec![status], ..PollerStatusRequest::default() }
 }
 
 /// What the metadata say of the tenant, under the platform's own key for it.
@@ -230,9 +338,12 @@ async fn resume(
     };
     let first = site.address(&cell.from, earlier)?;
     let order = Order::Handshake { address: first, opening: opening.clone() };
-    probe.attempt(order).await.map_err(|lost| lost.to_string())?;
+    let opened = probe.attempt(order).await.map_err(|lost| lost.to_string())?;
     let order = Order::Handshake { address: address.to_owned(), opening };
     let seen = probe.attempt(order).await.map_err(|lost| lost.to_string())?;
+    let let_in_there = site.rightful_peers_of(earlier).iter().any(|(who, _)| *who == cell.who);
+    let let_in_here = cell.operation.service().as_ref() == Some(earlier) && is_answered(&seen);
+    leaves_a_session(&opened, let_in_there || let_in_here)?;
     let resumed = match &seen.sight {
         Sight::Answered(Answered::Shown(shown)) => Some(shown.resumed),
         _ => None,
@@ -240,8 +351,20 @@ async fn resume(
     Ok(Knocked { seen, since: Place::default(), resumed })
 }
 
-/// Joins what was seen with the server's record; says also why an access is not on record where it has to be. Whoever speaks
-/// without TLS leaves no name to be recorded.
+fn is_answered(seen: &Seen) -> bool {
+    matches!(seen.sight, Sight::Answered(_))
+}
+
+/// Whoever is let in by the earlier service has to have been: else nothing was left that could have been taken up, and that it
+/// was not says nothing. Whom that service turns away has nothing to offer, and is verified.
+fn leaves_a_session(opened: &Seen, let_in: bool) -> Result<(), String> {
+    match let_in && !is_answered(opened) {
+        true => Err(format!("there was no earlier session to take up: {opened}")),
+        false => Ok(()),
+    }
+}
+
+/// Joins what was seen with the server's record; says also why an access is not on record where it has to be.
 async fn judge(site: &Site, service: &PeerName, cell: &Cell, knocked: Knocked) -> (Judged, Option<String>) {
     let Knocked { seen, since, resumed } = knocked;
     let page = match site.page(service) {
@@ -249,11 +372,21 @@ async fn judge(site: &Site, service: &PeerName, cell: &Cell, knocked: Knocked) -
         Err(why) => return (Judged::inconclusive(why), None),
     };
     let door = if *service == NATS { Door::Broker } else { Door::Service };
+    // Whoever speaks without TLS, or not at all, leaves no name to be recorded.
     let in_the_clear = matches!(cell.operation, Operation::Knock { manner: Manner::InTheClear, .. });
+    let nameless = in_the_clear || is_silent(&cell.operation);
     let recorded = site.book.follows(&page);
-    let mut judged = match in_the_clear && !recorded {
-        true => judge_in_the_clear(&seen),
-        false => join(&site.book, door, &page, since, &seen).await,
+    let mut judged = match &seen.sight {
+        // nats-server 2.15.1 logs it at debug level only. Whether the connection stays was the question: its end is the answer.
+        Sight::Closed(_) if is_silent(&cell.operation) && door == Door::Broker => {
+            let outcome = match seen.took >= WAITED_AT_LEAST {
+                true => Outcome::Denied(DenialReason::HandshakeTimeout),
+                false => Outcome::Inconclusive("it was ended before anybody could have waited".to_owned()),
+            };
+            Judged::new(outcome, vec![seen.to_string()])
+        }
+        _ if in_the_clear && !recorded => judge_in_the_clear(&seen),
+        _ => join(&site.book, door, &page, since, &seen).await,
     };
     if let Some(resumed) = resumed {
         judged.evidence.push(format!("the earlier session was taken up: {resumed}"));
@@ -261,7 +394,12 @@ async fn judge(site: &Site, service: &PeerName, cell: &Cell, knocked: Knocked) -
             judged.outcome = Outcome::Denied(DenialReason::VerifiedAnew);
         }
     }
-    if !matches!(seen.sight, Sight::Answered(_)) || door == Door::Broker || in_the_clear || !recorded {
+    if let Sight::Answered(Answered::Authorities(names)) = &seen.sight {
+        judged.evidence.push(format!("it named {} authorities: {names:?}", names.len()));
+        // Whoever is told of them and then turned away was not let in, and is not on record as that.
+        return (judged, None);
+    }
+    if !matches!(seen.sight, Sight::Answered(_)) || door == Door::Broker || nameless || !recorded {
         return (judged, None);
     }
     match recorded_acceptance(&site.book, &page, since, &seen).await {
@@ -289,33 +427,54 @@ async fn served(site: &Site, service: &PeerName) -> Result<String, String> {
 }
 
 async fn serves(site: &Site, service: &PeerName, who: &Who) -> Result<String, String> {
-    let from = Vantage::Host;
-    let probe = site.probe(&from)?;
-    let address = site.address(&from, service)?;
-    let opening = site.opening(probe, who, service)?;
-    let _place = site.places.acquire().await.map_err(|error| error.to_string())?;
-    if *service == NATS {
-        let login = site.login(opening, who);
-        let (seen, _session) = probe.login(&address, login).await.map_err(|lost| lost.to_string())?;
-        return match seen.sight {
-            Sight::Answered(_) => Ok(seen.to_string()),
-            _ => Err(seen.to_string()),
-        };
-    }
-    let authority = site.conventions().certificate_name(service);
-    let order = Order::Call {
-        address,
-        opening,
-        authority,
-        metadata: Vec::new(),
-        call: Box::new(control_call(site.conventions(), service)),
-    };
-    let seen = probe.attempt(order).await.map_err(|lost| lost.to_string())?;
+    let seen = asked(site, service, who).await?;
     match &seen.sight {
         Sight::Answered(Answered::Call(Answer::Serving(false))) => {
             Err(format!("{service} answers that it is not serving"))
         }
         Sight::Answered(_) => Ok(seen.to_string()),
         _ => Err(seen.to_string()),
+    }
+}
+
+/// What a rightful peer sees when it asks the service for what it may have without any doubt.
+async fn asked(site: &Site, service: &PeerName, who: &Who) -> Result<Seen, String> {
+    let from = Vantage::Host;
+    let probe = site.probe(&from)?;
+    let address = site.address(&from, service)?;
+    let opening = site.opening(probe, who, service)?;
+    let _place = site.places.acquire().await.map_err(|error| error.to_string())?;
+    let seen = match *service == NATS {
+        true => probe.login(&address, site.login(opening, who)).await.map(|(seen, _session)| seen),
+        false => {
+            let order = Order::Call {
+                address,
+                opening,
+                authority: site.conventions().certificate_name(service),
+                metadata: Vec::new(),
+                call: Box::new(control_call(site.conventions(), service)),
+            };
+            probe.attempt(order).await
+        }
+    };
+    seen.map_err(|lost| lost.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use bulkhead_probe::Stopwatch;
+    use bulkhead_probe::post::Shown;
+
+    use super::*;
+
+    #[test]
+    fn a_session_that_was_never_opened_is_not_refused_to_be_taken_up() {
+        let seen = |sight| Stopwatch::start("the earlier handshake").stop(sight, None);
+        let opened = || seen(Sight::Answered(Answered::Shown(Shown { resumed: false })));
+        let ended = || seen(Sight::Closed("reset".to_owned()));
+        assert!(leaves_a_session(&opened(), true).is_ok());
+        assert!(leaves_a_session(&ended(), false).is_ok());
+        let why = leaves_a_session(&ended(), true).unwrap_err();
+        assert!(why.contains("no earlier session"), "{why}");
     }
 }
