@@ -23,17 +23,44 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(
         out,
         "<testsuites name=\"bulkhead\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\">",
-        report.cells.len() + report.flaws.len() + report.not_covered.len(),
+        report.cells.len() + unsound(report).count() + report.not_covered.len(),
         red(&[Conclusion::Violated, Conclusion::Broken]),
-        red(&[Conclusion::Inconclusive]) + report.flaws.len(),
+        red(&[Conclusion::Inconclusive]) + unsound(report).count(),
         report.not_covered.len(),
         seconds(report.run.took_ms),
     )?;
+    said_first(out, report)?;
     for layer in Layer::ALL {
         suite(out, report, layer)?;
     }
     table(out, report)?;
     writeln!(out, "</testsuites>")
+}
+
+/// What is said in one breath with the verdict: a suite without cases, since only suites have properties.
+fn said_first(out: &mut String, report: &Report) -> fmt::Result {
+    writeln!(
+        out,
+        "  <testsuite name=\"verdict\" tests=\"0\" failures=\"0\" errors=\"0\" skipped=\"0\">\n    <properties>"
+    )?;
+    let mut property = |name: &str, value: &str| {
+        writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", Escaped(value))
+    };
+    property("verdict", report.verdict.word.code())?;
+    property("sentence", &report.verdict.sentence)?;
+    for further in &report.verdict.further {
+        property("further", further)?;
+    }
+    for service in report.platform.without_records() {
+        property("without-records", service)?;
+    }
+    writeln!(out, "    </properties>\n  </testsuite>")
+}
+
+/// What is wrong with the table itself, or with the description of the platform that it is of.
+fn unsound(report: &Report) -> impl Iterator<Item = (&'static str, &String)> {
+    let flaws = report.flaws.iter().map(|flaw| ("flaw", flaw));
+    flaws.chain(report.platform.findings().iter().map(|finding| ("finding", finding)))
 }
 
 fn suite(out: &mut String, report: &Report, layer: Layer) -> fmt::Result {
@@ -77,7 +104,7 @@ fn case(out: &mut String, cell: &CellReport) -> fmt::Result {
 
 /// What is to be said of the table and of no cell of it.
 fn table(out: &mut String, report: &Report) -> fmt::Result {
-    let (flaws, skipped) = (report.flaws.len(), report.not_covered.len());
+    let (flaws, skipped) = (unsound(report).count(), report.not_covered.len());
     if flaws + skipped == 0 {
         return Ok(());
     }
@@ -86,10 +113,10 @@ fn table(out: &mut String, report: &Report) -> fmt::Result {
         out,
         "  <testsuite name=\"table\" tests=\"{tests}\" failures=\"0\" errors=\"{flaws}\" skipped=\"{skipped}\">"
     )?;
-    for flaw in &report.flaws {
-        let flaw = Escaped(flaw);
-        writeln!(out, "    <testcase classname=\"table.flaw\" name=\"{flaw}\">")?;
-        writeln!(out, "      <error type=\"flaw\" message=\"{flaw}\"/>\n    </testcase>")?;
+    for (kind, what) in unsound(report) {
+        let what = Escaped(what);
+        writeln!(out, "    <testcase classname=\"table.{kind}\" name=\"{what}\">")?;
+        writeln!(out, "      <error type=\"{kind}\" message=\"{what}\"/>\n    </testcase>")?;
     }
     for unasked in &report.not_covered {
         let reason = Escaped(&unasked.reason);

@@ -11,6 +11,7 @@ use bulkhead_plan::access::{DenialReason, Model};
 use bulkhead_plan::environment::{BackendKind, EnvironmentRecord};
 use bulkhead_plan::topology::ServiceId;
 use bulkhead_runtime::probe::records::{Book, Complaint, Event, Line, Place, Source};
+use bulkhead_runtime::probe::verdict::served_as_well;
 use bulkhead_runtime::spawn;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -195,13 +196,9 @@ async fn refusal_of(book: &Book, page: &str, caller: SocketAddr) -> Result<(Deni
     let is_it = |line: &Line| reason_in(line, caller).is_some();
     let line = book.find(page, Place::default(), &wanted, RECORD_DEADLINE, is_it).await;
     let line = line.map_err(|missing| missing.to_string())?;
-    let served = |line: &Line| {
-        line.audit.as_ref().is_some_and(|audit| {
-            audit.event == Event::Accepted && audit.layer == "grpc" && audit.peer() == Some(caller)
-        })
-    };
-    if book.has(page, Place::default(), served) {
-        return Err(format!("{page} has refused {caller}, and served it as well"));
+    let served = book.look(page, Place::default(), |lines| served_as_well(lines, is_it, caller)).flatten();
+    if let Some(call) = served {
+        return Err(format!("{page} has refused {caller}, and served it as well: {call}"));
     }
     let unknown = || format!("refused for a reason unknown here: {}", line.text);
     let reason = reason_in(&line, caller).flatten().ok_or_else(unknown)?;

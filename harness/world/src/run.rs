@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_matrix::{Run, StandIns};
-use bulkhead_plan::access::{Conclusion, Model};
+use bulkhead_plan::access::{Conclusion, Manner, Model, Operation};
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_plan::matrix::{Cell, Plan, Table};
 use bulkhead_runtime::build::Programs;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::canary::Nest;
 use crate::deed::{self, Ground};
-use crate::disturbance::{Disturbance, Reach};
+use crate::disturbance::{Deed, Disturbance, Reach};
 use crate::stage::Stage;
 use crate::trace::{Flock, Moment, Span};
 use crate::verdict::{Afterwards, Judgement, Meanwhile, Observed, judge};
@@ -87,7 +87,7 @@ pub async fn run(
             () = too_long => (Err("nobody waits for ever".to_owned()), ()),
         };
         over.cancel();
-        filled.map(|run| classify(&run, disturbance.reach, first.as_ref()))
+        filled.map(|run| classify(&run, disturbance, first.as_ref()))
     };
     (options.tell)("disturbing, and filling the matrix meanwhile");
     let mut ground = Ground { environment, stage: &stage, tenant: first.clone(), over: over.clone() };
@@ -116,10 +116,16 @@ pub async fn run(
 
 /// Fills the matrix once. One that never ends is a finding as well.
 async fn fill(record: EnvironmentRecord, options: &Options) -> Result<Run, String> {
-    let plan = Plan::of(&Model::of_record(&record)).only(options.wanted);
+    // What takes the first tenant's places takes them from its canaries.
+    let wanted = |cell: &Cell| (options.wanted)(cell) && !is_in_manner(cell, Manner::TakeAllPlaces);
+    let plan = Plan::of(&Model::of_record(&record)).only(wanted);
     let Programs { agent, poller, probe } = options.programs.clone();
-    let matrix =
-        bulkhead_matrix::Options { probe, stand_ins: StandIns::plain(agent, poller), tell: Box::new(|_| {}) };
+    let matrix = bulkhead_matrix::Options {
+        probe,
+        stand_ins: StandIns::plain(agent, poller),
+        run: bulkhead_matrix::fresh_run(),
+        tell: Box::new(|_| {}),
+    };
     match timeout(MATRIX_LIMIT, bulkhead_matrix::run(record, &plan, matrix)).await {
         Ok(run) => run.map_err(|error| error.to_string()),
         Err(_) => Err(format!("it was not full after {} s", MATRIX_LIMIT.as_secs())),
@@ -172,10 +178,13 @@ async fn wait_until_well(stage: &Stage, end: Moment, limit: Duration) {
 }
 
 /// What the matrix that was filled meanwhile says.
-fn classify(run: &Run, reach: Reach, first: &str) -> Meanwhile {
+fn classify(run: &Run, disturbance: &Disturbance, first: &str) -> Meanwhile {
     let mut meanwhile = Meanwhile { took: run.took, ..Meanwhile::default() };
     for entry in run.table.entries() {
-        let may_be_hit = reach == Reach::Everybody || concerns(&entry.cell, first);
+        let may_be_hit = disturbance.reach == Reach::Everybody
+            || concerns(&entry.cell, first)
+            // Of many silent clients the one that has waited longest goes first.
+            || disturbance.deed == Deed::StallHandshakes && is_in_manner(&entry.cell, Manner::BeSilent);
         match (entry.conclusion, may_be_hit) {
             (Conclusion::Passed, _) => meanwhile.as_predicted += 1,
             (Conclusion::Violated, _) => meanwhile.violated.push(entry.to_string()),
@@ -188,6 +197,10 @@ fn classify(run: &Run, reach: Reach, first: &str) -> Meanwhile {
     meanwhile
 }
 
+fn is_in_manner(cell: &Cell, wanted: Manner) -> bool {
+    matches!(&cell.operation, Operation::Knock { manner, .. } if *manner == wanted)
+}
+
 /// Whether a tenant acts in a cell, or is acted upon: its slug is a word of the cell's name.
 fn concerns(cell: &Cell, tenant: &str) -> bool {
     let of_a_slug = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
@@ -196,7 +209,7 @@ fn concerns(cell: &Cell, tenant: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bulkhead_plan::access::{Operation, Vantage, Who};
+    use bulkhead_plan::access::{Vantage, Who};
 
     use super::*;
 

@@ -284,6 +284,12 @@ impl Court<'_> {
     fn recovery(&mut self, tenant: &str, way: Way) {
         let Some(flock) = self.observed.trace.flocks.get(&(tenant.to_owned(), way)) else { return };
         let bound = self.disturbance.bounds.recovery;
+        let afterwards = Span { from: self.observed.during.to, to: Duration::MAX };
+        if Figures::of(flock, &afterwards).sent == 0 {
+            // Silence is neither well nor ill.
+            self.doubts.push(format!("{tenant}, {way}: nothing set out after the end"));
+            return;
+        }
         match flock.recovered_after(self.observed.during.to) {
             Some(after) if after <= bound => {}
             Some(after) => self.violations.push(format!(

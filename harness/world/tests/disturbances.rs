@@ -16,6 +16,9 @@ use bulkhead_world::{Disturbance, Options, find};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+/// How often a disturbance is tried that could not be judged.
+const ATTEMPTS: usize = 3;
+
 async fn programs() -> Programs {
     static PROGRAMS: OnceCell<Programs> = OnceCell::const_new();
     let make = async || {
@@ -55,30 +58,38 @@ async fn disturbed(id: &str, fault: Option<&str>, wanted: fn(&Cell) -> bool) -> 
     judged.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What can be lost is a failure on any machine. What is only late on a machine that is busy with all other tests is not for
-/// this test to say.
-fn must_hold(id: &str, judgement: &Judgement) {
-    assert!(
-        matches!(judgement.verdict, Verdict::Held | Verdict::NotJudged),
+/// A deed that could not be done and a canary that never flew show nothing: not to be judged is not to have held. What is only
+/// late on a machine that is busy with all other tests is tried again.
+async fn must_hold(id: &str, wanted: fn(&Cell) -> bool) -> Judgement {
+    let mut judgement = disturbed(id, None, wanted).await;
+    for _ in 1..ATTEMPTS {
+        if judgement.verdict != Verdict::NotJudged {
+            break;
+        }
+        println!("{id}: not judged, once more: {:#?}", judgement.doubts);
+        judgement = disturbed(id, None, wanted).await;
+    }
+    assert_eq!(
+        judgement.verdict,
+        Verdict::Held,
         "{id}: {:#?}\n{:#?}\n{:#?}",
         judgement.violations,
         judgement.doubts,
         judgement.rows
     );
-    println!("{id}: {} {:?} {:?}", judgement.verdict, judgement.deed, judgement.doubts);
+    println!("{id}: {:?}", judgement.deed);
+    judgement
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_agent_is_nobody_else_s_loss() {
-    let judgement = disturbed("agent-killed", None, |cell| cell.layer() == Layer::Grpc).await;
-    must_hold("agent-killed", &judgement);
+    let judgement = must_hold("agent-killed", |cell| cell.layer() == Layer::Grpc).await;
     assert!(judgement.afterwards.green_after.is_some(), "{:#?}", judgement.afterwards);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_takes_all_its_connections_takes_nobody_else_s() {
-    let judgement = disturbed("connection-limit", None, |cell| cell.layer() == Layer::Broker).await;
-    must_hold("connection-limit", &judgement);
+    let judgement = must_hold("connection-limit", |cell| cell.layer() == Layer::Broker).await;
     assert!(judgement.afterwards.green_after.is_some(), "{:#?}", judgement.afterwards);
 }
 

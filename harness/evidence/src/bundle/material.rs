@@ -40,10 +40,7 @@ impl Material {
             .map_err(|error| BundleError::Json(names::ENVIRONMENT, error))?;
         files.insert(names::ENVIRONMENT.to_owned(), (hidden.hide(&described) + "\n").into_bytes());
         certificates(&record.state_dir, Path::new(CERTIFICATES), &mut files)?;
-        for (service, lines) in logs {
-            let lines: String = lines.iter().map(|line| hidden.hide(line) + "\n").collect();
-            files.insert(format!("logs/{service}.log"), lines.into_bytes());
-        }
+        add_logs(&mut files, logs, hidden);
         Ok(Self { files })
     }
 
@@ -54,6 +51,18 @@ impl Material {
 
     pub(super) fn into_files(self) -> BTreeMap<String, Vec<u8>> {
         self.files
+    }
+}
+
+/// The lines of each service, by its name.
+pub(super) fn add_logs(
+    files: &mut BTreeMap<String, Vec<u8>>,
+    logs: &BTreeMap<String, Vec<String>>,
+    hidden: &Hidden,
+) {
+    for (service, lines) in logs {
+        let lines: String = lines.iter().map(|line| hidden.hide(line) + "\n").collect();
+        files.insert(format!("logs/{service}.log"), lines.into_bytes());
     }
 }
 

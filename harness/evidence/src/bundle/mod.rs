@@ -3,6 +3,7 @@
 //! What is in it, and how it is checked without this program, is said in `docs/evidence.md`.
 
 mod archive;
+mod described;
 mod manifest;
 mod material;
 mod secrets;
@@ -17,7 +18,7 @@ use crate::{html, junit};
 pub(crate) use archive::FOLDER;
 pub use manifest::{FileEntry, Manifest, SCHEMA_VERSION};
 pub use material::Material;
-pub use secrets::{Secrets, SecretsError};
+pub use secrets::{Searched, Secrets, SecretsError};
 pub(crate) use write::BESIDE;
 pub use write::{ARCHIVE, Written, check_writable, write};
 
@@ -37,6 +38,8 @@ pub mod names {
     pub const JUNIT: &str = "junit.xml";
     /// What was asked for.
     pub const SPECIFICATION: &str = "spec.yaml";
+    /// What is known of a platform that somebody else started, in place of what was asked for and what ran.
+    pub const DESCRIPTION: &str = "platform.json";
     /// What ran, where, and with which certificates.
     pub const ENVIRONMENT: &str = "environment.json";
     /// The versions of everything that took part.

@@ -64,9 +64,32 @@ impl Secrets {
         let mut keys = Vec::new();
         fs::metadata(folder).map_err(|error| SecretsError::Unreadable { path: folder.to_owned(), error })?;
         collect(folder, &mut keys)?;
+        Self::of(folder, &keys)
+    }
+
+    /// Every private key in these files and below `state`, if that is there: the keys of somebody else's platform lie
+    /// anywhere. A file that cannot be read adds none: the run could not read it either.
+    ///
+    /// # Errors
+    /// What is below `state` cannot be read.
+    pub fn in_files<'a>(
+        files: impl IntoIterator<Item = &'a Path>,
+        state: &Path,
+    ) -> Result<Self, SecretsError> {
+        let mut keys = Vec::new();
+        collect(state, &mut keys)?;
+        for path in files {
+            if let Ok(text) = fs::read(path).map(Zeroizing::new) {
+                note(path, &text, &mut keys);
+            }
+        }
+        Self::of(state, &keys)
+    }
+
+    fn of(folder: &Path, keys: &[(PathBuf, Zeroizing<Vec<u8>>)]) -> Result<Self, SecretsError> {
         let mut owners = Vec::new();
         let mut forms: Vec<Zeroizing<Vec<u8>>> = Vec::new();
-        for (path, der) in &keys {
+        for (path, der) in keys {
             for form in forms_of(der) {
                 owners.push(path.strip_prefix(folder).unwrap_or(path).display().to_string());
                 forms.push(form);
@@ -77,6 +100,19 @@ impl Secrets {
             error: io::Error::other(error),
         })?;
         Ok(Self { owners, search: Some(search) })
+    }
+
+    /// One private key, as DER.
+    ///
+    /// # Errors
+    /// It cannot be searched for.
+    pub fn of_key(owner: &str, der: &[u8]) -> Result<Self, SecretsError> {
+        let forms = forms_of(der);
+        let search = AhoCorasick::new(&forms).map_err(|error| SecretsError::Unreadable {
+            path: PathBuf::from(owner),
+            error: io::Error::other(error),
+        })?;
+        Ok(Self { owners: vec![owner.to_owned(); forms.len()], search: Some(search) })
     }
 
     /// None are known: only what looks like a private key is found.
@@ -93,15 +129,44 @@ impl Secrets {
         if bytes.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
             return found("there is one in PEM".to_owned());
         }
-        let Some(search) = &self.search else { return Ok(()) };
-        let joined: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        // In JSON a line break is two characters.
-        let joined = String::from_utf8_lossy(&joined).replace("\\n", "").replace("\\r", "");
-        let hit = search.find(bytes).or_else(|| search.find(joined.as_bytes()));
-        match hit {
-            Some(hit) => found(self.owners.get(hit.pattern().as_usize()).cloned().unwrap_or_default()),
-            None => Ok(()),
+        self.find(&Searched::new(bytes)).map_or(Ok(()), |owner| found(owner.to_owned()))
+    }
+
+    /// Whose key is there, whatever else is: as it is, in hexadecimal, or in Base64 wherever its lines break.
+    pub fn find(&self, searched: &Searched) -> Option<&str> {
+        let search = self.search.as_ref()?;
+        let hit = search.find(&searched.bytes).or_else(|| search.find(&searched.joined));
+        hit.map(|hit| self.owners.get(hit.pattern().as_usize()).map_or("", String::as_str))
+    }
+}
+
+/// What is searched, made ready once for any number of keys.
+pub struct Searched {
+    bytes: Zeroizing<Vec<u8>>,
+    joined: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Searched {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Searched").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Searched {
+    /// The bytes of a file.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = Zeroizing::new(bytes.into());
+        let mut joined = Zeroizing::new(Vec::with_capacity(bytes.len()));
+        let mut rest = bytes.iter().copied().peekable();
+        while let Some(byte) = rest.next() {
+            match (byte, rest.peek()) {
+                // In JSON a line break is two characters.
+                (b'\\', Some(b'n' | b'r')) => _ = rest.next(),
+                _ if byte.is_ascii_whitespace() => {}
+                _ => joined.push(byte),
+            }
         }
+        Self { bytes, joined }
     }
 }
 
@@ -117,14 +182,19 @@ fn collect(path: &Path, keys: &mut Vec<(PathBuf, Zeroizing<Vec<u8>>)>) -> Result
             collect(&path, keys)?;
         } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "pem") {
             let Some(text) = there(&path, fs::read(&path))?.map(Zeroizing::new) else { continue };
-            for (kind, der) in <(SectionKind, Vec<u8>)>::pem_slice_iter(&text).flatten() {
-                if is_private(kind) {
-                    keys.push((path.clone(), Zeroizing::new(der)));
-                }
-            }
+            note(&path, &text, keys);
         }
     }
     Ok(())
+}
+
+/// The private keys of one file.
+fn note(path: &Path, text: &[u8], keys: &mut Vec<(PathBuf, Zeroizing<Vec<u8>>)>) {
+    for (kind, der) in <(SectionKind, Vec<u8>)>::pem_slice_iter(text).flatten() {
+        if is_private(kind) {
+            keys.push((path.to_owned(), Zeroizing::new(der)));
+        }
+    }
 }
 
 fn there<T>(path: &Path, found: io::Result<T>) -> Result<Option<T>, SecretsError> {
@@ -219,6 +289,24 @@ mod tests {
             secrets.are_not_in("a", STANDARD.encode(public).as_bytes()).unwrap();
             secrets.are_not_in("a", b"a log line").unwrap();
         });
+    }
+
+    #[test]
+    fn keys_that_lie_anywhere_are_found_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = SystemKeys::new().key().unwrap().to_pem();
+        // A file that has both, as many keep it, and is not called .pem.
+        let path = folder.path().join("acme.key");
+        fs::write(
+            &path,
+            [b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &pem[..]].concat(),
+        )
+        .unwrap();
+        let (_, der) = <(SectionKind, Vec<u8>)>::from_pem_slice(&pem).unwrap();
+        let (gone, state) = (folder.path().join("gone.key"), folder.path().join("no-state"));
+        let secrets = Secrets::in_files([path.as_path(), &gone], &state).unwrap();
+        secrets.are_not_in("a", hex(&der).as_bytes()).unwrap_err();
+        secrets.are_not_in("a", b"a log line").unwrap();
     }
 
     #[test]

@@ -6,24 +6,25 @@ use bulkhead_plan::access::Conclusion;
 
 use super::Look;
 use crate::Report;
-use crate::report::{FaultResult, grouped};
+use crate::report::{FaultResult, Proof, StartedBy, grouped};
 use crate::text::Escaped;
+
+/// How many false alarms are shown one by one.
+const SHOWN_ALARMS: usize = 20;
 
 /// The mistakes that were made on purpose.
 pub(super) fn faults(out: &mut String, report: &Report) -> fmt::Result {
-    if report.faults.is_empty() {
-        return Ok(());
-    }
-    let killed = report.faults.iter().filter(|fault| fault.result == FaultResult::Killed).count();
+    let Some(proof) = &report.proof else { return Ok(()) };
     writeln!(out, "<section aria-labelledby=\"faults\"><h2 id=\"faults\">Mistakes made on purpose</h2>")?;
     writeln!(
         out,
         "<p>A suite that never fails proves nothing. So realistic mistakes were made, one at a time, in platforms of their \
          own, and the same attempts were made there. {} of {} were found in the cells that were named for them \
          beforehand.</p>",
-        grouped(killed),
-        grouped(report.faults.len())
+        grouped(proof.killed()),
+        grouped(proof.seeded())
     )?;
+    how_they_were_made(out, proof)?;
     writeln!(
         out,
         "<div class=\"scroll\" role=\"region\" aria-labelledby=\"faults\" tabindex=\"0\"><table class=\"standard\">"
@@ -33,7 +34,7 @@ pub(super) fn faults(out: &mut String, report: &Report) -> fmt::Result {
         "<thead><tr><th scope=\"col\">Mistake</th><th scope=\"col\">Result</th><th scope=\"col\">Made for real \
          in</th></tr></thead><tbody>"
     )?;
-    let mut sorted: Vec<_> = report.faults.iter().collect();
+    let mut sorted: Vec<_> = proof.faults.iter().collect();
     sorted.sort_by_key(|fault| fault.result);
     for fault in sorted {
         let (class, word) = match fault.result {
@@ -53,15 +54,54 @@ pub(super) fn faults(out: &mut String, report: &Report) -> fmt::Result {
         if fault.red_cells > 0 {
             write!(out, " {} red", grouped(fault.red_cells))?;
         }
-        if let Some(backend) = fault.backend {
-            write!(out, ", {backend} backend")?;
-        }
         if !fault.note.is_empty() {
             write!(out, "<br>{}", Escaped(&fault.note))?;
         }
         writeln!(out, "</td><td>{}</td></tr>", Escaped(&fault.reference))?;
     }
     writeln!(out, "</tbody></table></div></section>")
+}
+
+/// How many of how many, where, with what; and what was red although nothing was wrong.
+fn how_they_were_made(out: &mut String, proof: &Proof) -> fmt::Result {
+    let catalogue = match (proof.catalogue, proof.part_of()) {
+        (_, Some(all)) => {
+            format!("{} chosen out of the {} of the catalogue", grouped(proof.faults.len()), grouped(all))
+        }
+        (Some(all), None) => format!("all {} of the catalogue", grouped(all)),
+        (None, None) => "not known of how many".to_owned(),
+    };
+    let unknown = || "not known".to_owned();
+    let backend = proof.backend.map_or_else(unknown, |backend| backend.to_string());
+    let tool = proof.tool.as_ref().map_or_else(unknown, ToString::to_string);
+    writeln!(out, "<dl class=\"facts\">")?;
+    for (name, value) in [("Mistakes", catalogue), ("Backend", backend), ("Made by", tool)] {
+        writeln!(out, "<dt>{name}</dt><dd>{}</dd>", Escaped(&value))?;
+    }
+    writeln!(out, "<dt>Exit code</dt><dd>{}</dd>\n</dl>", proof.exit_code)?;
+    let cells: usize = proof.controls.iter().map(|control| control.cells).sum();
+    let alarms: Vec<_> = proof.false_alarms().collect();
+    let (class, sign, words) = match (proof.controls.is_empty(), alarms.len()) {
+        (true, _) => ("unclear", "?", "No run without a mistake is told of.".to_owned()),
+        (false, 0) => {
+            ("open", "✓", format!("Without a mistake nothing was red in {} cells.", grouped(cells)))
+        }
+        (false, count) => {
+            ("violated", "!", format!("False alarms, where no mistake was made: {}.", grouped(count)))
+        }
+    };
+    writeln!(out, "<p><span class=\"badge {class}\">{sign}</span> {words}</p>")?;
+    if !alarms.is_empty() {
+        writeln!(out, "<ul class=\"plain\">")?;
+        for alarm in alarms.iter().take(SHOWN_ALARMS) {
+            writeln!(out, "<li>{}</li>", Escaped(alarm))?;
+        }
+        if let Some(more) = alarms.len().checked_sub(SHOWN_ALARMS).filter(|more| *more > 0) {
+            writeln!(out, "<li>and {} more, in report.json</li>", grouped(more))?;
+        }
+        writeln!(out, "</ul>")?;
+    }
+    Ok(())
 }
 
 /// The scenarios, those that did not pass first.
@@ -110,12 +150,11 @@ pub(super) fn not_covered(out: &mut String, report: &Report) -> fmt::Result {
         }
         writeln!(out, "</ul>\n<h3>Not asked</h3>")?;
     }
-    if let Some(filter) = &report.run.filter {
+    if let Some(part) = &report.run.part {
+        let (cells, of) = (grouped(part.cells), grouped(part.of));
         writeln!(
             out,
-            "<p class=\"note\">Only attempts with \u{201c}{}\u{201d} in their names were made. The rest of the table is not \
-             covered.</p>",
-            Escaped(filter)
+            "<p class=\"note\">Only {cells} of {of} cells were attempted. The rest of the table is not covered.</p>"
         )?;
     }
     match report.not_covered.is_empty() {
@@ -146,15 +185,19 @@ pub(super) fn not_covered(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 /// What a third party does with the archive beside the page.
-pub(super) fn how_to_verify(out: &mut String, _report: &Report) -> fmt::Result {
+pub(super) fn how_to_verify(out: &mut String, report: &Report) -> fmt::Result {
+    let (has, of) = match &report.platform.started_by {
+        StartedBy::Bulkhead { .. } => ("the specification", "the specification"),
+        StartedBy::Others(_) => ("the platform’s description", "it"),
+    };
     writeln!(
         out,
         r#"<section aria-labelledby="verify"><h2 id="verify">How to verify</h2>
-<p>This page is one file of <code>evidence.tar.zst</code>. The archive also has the specification, every attempt as JSON,
-the certificates of all identities, the servers’ logs, and <code>MANIFEST.json</code> with the SHA-256 of each file. The
+<p>This page is one file of <code>evidence.tar.zst</code>. The archive also has {has}, every attempt as JSON,
+the certificates of all identities, the servers’ logs as far as they could be read, and <code>MANIFEST.json</code> with the SHA-256 of each file. The
 manifest is signed with Ed25519.</p>
 <p>With the tool, which computes hashes, signature and the verdict itself again, and compares the attempts with what its own
-oracle predicts for the specification:</p>
+oracle predicts for {of}:</p>
 <pre>cargo xtask verify-evidence evidence.tar.zst --public-key signer.pem</pre>
 <p>With public tools:</p>
 <pre>tar --zstd -xf evidence.tar.zst &amp;&amp; cd evidence

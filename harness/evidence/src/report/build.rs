@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_plan::matrix::Table;
 use time::OffsetDateTime;
 
 use super::{
-    CellReport, Component, FaultOutcome, NotCovered, PlatformFacts, Report, RunFacts, SCHEMA_VERSION,
-    Scenarios, TenantFacts, Tool, counts, picture,
+    CellReport, Component, NotCovered, PartFacts, PlatformFacts, Proof, Report, RunFacts, SCHEMA_VERSION,
+    Scenarios, Tool, counts, picture,
 };
 use crate::report::verdict::Verdict;
 
@@ -27,10 +26,10 @@ pub struct Facts {
     pub tool: Tool,
     /// What was running.
     pub components: Vec<Component>,
-    /// The part of the table that was asked for.
+    /// The part of the table that was asked for, in the words that it was asked for with.
     pub filter: Option<String>,
-    /// What the seeded faults came to; empty when none were tried.
-    pub faults: Vec<FaultOutcome>,
+    /// What the seeded faults came to, when any were tried.
+    pub proof: Option<Proof>,
     /// What the scenarios came to.
     pub scenarios: Option<Scenarios>,
     /// What of this machine nobody else needs to know.
@@ -83,32 +82,17 @@ fn replace(text: &str, path: &str, word: &str) -> String {
     hidden
 }
 
-impl PlatformFacts {
-    /// Of a running environment.
-    pub fn of(record: &EnvironmentRecord) -> Self {
-        let tenants = record.tenants.iter().map(|tenant| TenantFacts {
-            slug: tenant.slug.to_string(),
-            agents: tenant.agents.iter().map(|agent| agent.name.to_string()).collect(),
-        });
-        Self {
-            name: record.name.to_string(),
-            backend: record.backend,
-            network_mode: record.network_mode,
-            tenants: tenants.collect(),
-        }
-    }
-}
-
 impl Report {
     /// Of a table.
     pub fn of(table: &Table, facts: Facts) -> Self {
-        let Facts { platform, started_at, took, steps, tool, components, filter, faults, scenarios, hidden } =
+        let Facts { platform, started_at, took, steps, tool, components, filter, proof, scenarios, hidden } =
             facts;
         let cells: Vec<CellReport> =
             table.entries().iter().map(|entry| CellReport::of(entry, &hidden)).collect();
         let not_covered = table.unasked().iter();
         let not_covered = not_covered
             .map(|unasked| NotCovered { reason: unasked.reason.clone().into_owned(), cells: unasked.cells });
+        let part = table.part().map(|part| PartFacts { filter, cells: part.cells, of: part.of });
         let mut report = Self {
             schema_version: SCHEMA_VERSION,
             verdict: Verdict::nothing(),
@@ -118,13 +102,13 @@ impl Report {
                 steps,
                 tool,
                 components,
-                filter,
+                part,
             },
             platform,
             counts: counts(&cells),
             flaws: table.flaws().to_vec(),
             not_covered: not_covered.collect(),
-            faults,
+            proof,
             scenarios,
             picture: picture(&cells),
             cells,

@@ -6,14 +6,14 @@ mod build;
 mod cell;
 mod judge;
 mod outside;
+mod platform;
+mod proof;
 mod verdict;
 
 use std::fmt;
 
 use bulkhead_plan::access::Conclusion;
-use bulkhead_plan::environment::BackendKind;
 use bulkhead_plan::matrix::{Column, Field, Layer};
-use bulkhead_plan::spec::NetworkMode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -21,18 +21,20 @@ use time::OffsetDateTime;
 pub use build::{Facts, Hidden};
 pub use cell::{CellReport, Expected};
 pub use judge::{counts, picture};
-pub use outside::{OutsideError, faults_of, scenarios_of};
+pub use outside::{OutsideError, proof_of, scenarios_of};
+pub use platform::{Described, PlatformFacts, Role, StartedBy, TenantFacts};
+pub use proof::{Control, FaultOutcome, FaultResult, Proof};
 pub(crate) use verdict::grouped;
 pub use verdict::{Verdict, VerdictWord};
 
 /// The version of the format. A reader refuses any other.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Everything that a run found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// The version of this format: 1.
+    /// The version of this format: 2.
     pub schema_version: u32,
     /// What it all comes to. It follows from the rest, and a verifier computes it again.
     pub verdict: Verdict,
@@ -46,9 +48,9 @@ pub struct Report {
     pub flaws: Vec<String>,
     /// What was not asked for, and why.
     pub not_covered: Vec<NotCovered>,
-    /// The mistakes that were made on purpose, to see the suite find them; empty when that was not tried.
+    /// The mistakes that were made on purpose, to see the suite find them, when that was tried.
     #[serde(default)]
-    pub faults: Vec<FaultOutcome>,
+    pub proof: Option<Proof>,
     /// The scenarios that ran as well, when they did.
     #[serde(default)]
     pub scenarios: Option<Scenarios>,
@@ -72,11 +74,24 @@ pub struct RunFacts {
     pub steps: u64,
     /// What made the attempts and this report.
     pub tool: Tool,
-    /// What was running, and what it was built with.
+    /// What was running and what it was built with, as far as it says so itself: of somebody else's platform that is little.
     pub components: Vec<Component>,
-    /// Only cells with this text in their names were attempted; the whole table when absent.
+    /// Which part of the table was attempted; the whole table when absent.
+    #[serde(default)]
+    pub part: Option<PartFacts>,
+}
+
+/// A part of the table, which proves nothing of the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartFacts {
+    /// Only cells with this text in their names, if that is what was asked for.
     #[serde(default)]
     pub filter: Option<String>,
+    /// How many cells that were.
+    pub cells: usize,
+    /// How many the whole table has.
+    pub of: usize,
 }
 
 /// What made a report.
@@ -120,30 +135,6 @@ pub struct Component {
     pub version: String,
 }
 
-/// What was judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PlatformFacts {
-    /// The environment's name.
-    pub name: String,
-    /// What runs the services.
-    pub backend: BackendKind,
-    /// How tenants are separated on the network.
-    pub network_mode: NetworkMode,
-    /// The tenants, in the order of the specification.
-    pub tenants: Vec<TenantFacts>,
-}
-
-/// One tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TenantFacts {
-    /// Who.
-    pub slug: String,
-    /// The names in its agents' certificates.
-    pub agents: Vec<String>,
-}
-
 /// How the cells of one layer ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -168,51 +159,6 @@ pub struct NotCovered {
     pub reason: String,
     /// How many.
     pub cells: usize,
-}
-
-/// A realistic mistake that was made on purpose, and whether the suite found it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FaultOutcome {
-    /// Its stable name.
-    pub id: String,
-    /// What was done wrong.
-    pub title: String,
-    /// Where such a mistake was made for real: a CVE, an upstream issue, upstream's own configuration.
-    pub reference: String,
-    /// What the suite made of it.
-    pub result: FaultResult,
-    /// On which backend, where that is known.
-    #[serde(default)]
-    pub backend: Option<BackendKind>,
-    /// How many cells turned red.
-    pub red_cells: usize,
-    /// What else is to be said.
-    #[serde(default)]
-    pub note: String,
-}
-
-/// What the suite made of a mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultResult {
-    /// It went unseen.
-    Survived,
-    /// Cells turned red that have nothing to do with it.
-    Spilled,
-    /// It could not be said.
-    NotJudged,
-    /// This backend cannot show it.
-    NotCovered,
-    /// It was found, in the cells that were named for it, or the platform refused to start with it.
-    Killed,
-}
-
-impl FaultResult {
-    /// Whether it casts doubt on everything that the suite did not find.
-    pub const fn casts_doubt(self) -> bool {
-        matches!(self, Self::Survived | Self::Spilled | Self::NotJudged)
-    }
 }
 
 /// What the scenarios came to. Read leniently: it is a part of what `e2e --json` prints.

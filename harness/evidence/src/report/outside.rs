@@ -1,8 +1,9 @@
 //! What other commands found: `prove --json` and `e2e --json`, taken into a report.
 
+use bulkhead_plan::environment::BackendKind;
 use serde::Deserialize;
 
-use super::{FaultOutcome, FaultResult, Scenarios};
+use super::{Control, FaultOutcome, FaultResult, Proof, Scenarios, Tool};
 
 /// A text that is not what that command prints.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +16,22 @@ pub struct OutsideError {
 /// As `prove --json` prints it, as far as it is wanted here.
 #[derive(Deserialize)]
 struct Proven {
+    controls: Vec<ProvenControl>,
     faults: Vec<ProvenFault>,
+    exit_code: u8,
+    // Earlier versions did not say these.
+    #[serde(default)]
+    tool: Option<Tool>,
+    #[serde(default)]
+    backend: Option<BackendKind>,
+    #[serde(default)]
+    catalogue: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct ProvenControl {
+    cells: usize,
+    alarms: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,11 +58,11 @@ enum Word {
     NotCovered,
 }
 
-/// The seeded faults, from what `prove --json` printed.
+/// The seeded faults and what was found without one, from what `prove --json` printed.
 ///
 /// # Errors
 /// It is something else.
-pub fn faults_of(prove: &[u8]) -> Result<Vec<FaultOutcome>, OutsideError> {
+pub fn proof_of(prove: &[u8]) -> Result<Proof, OutsideError> {
     let proven: Proven =
         serde_json::from_slice(prove).map_err(|error| OutsideError { command: "prove", error })?;
     let outcome = |fault: ProvenFault| {
@@ -63,12 +79,20 @@ pub fn faults_of(prove: &[u8]) -> Result<Vec<FaultOutcome>, OutsideError> {
             title: fault.title,
             reference: fault.reference,
             result,
-            backend: None,
             red_cells: fault.red_cells.unwrap_or_default(),
             note,
         }
     };
-    Ok(proven.faults.into_iter().map(outcome).collect())
+    let Proven { controls, faults, exit_code, tool, backend, catalogue } = proven;
+    let control = |ProvenControl { cells, alarms }| Control { cells, alarms };
+    Ok(Proof {
+        tool,
+        backend,
+        catalogue,
+        controls: controls.into_iter().map(control).collect(),
+        exit_code,
+        faults: faults.into_iter().map(outcome).collect(),
+    })
 }
 
 /// The scenarios, from what `e2e --json` printed.

@@ -35,7 +35,7 @@ impl Default for Limits {
 /// to support. A larger one would be memory that somebody else decides on.
 const WINDOW_LOG: u32 = 23;
 /// The files whose contents are looked at.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 9] = [
     names::MANIFEST,
     names::SIGNATURE,
     names::PUBLIC_KEY,
@@ -43,6 +43,7 @@ const KEPT: [&str; 8] = [
     names::PAGE,
     names::JUNIT,
     names::SPECIFICATION,
+    names::DESCRIPTION,
     names::ENVIRONMENT,
 ];
 

@@ -6,6 +6,7 @@
 mod contents;
 mod findings;
 mod judge;
+mod platform;
 
 use std::io;
 use std::path::{Path, PathBuf};

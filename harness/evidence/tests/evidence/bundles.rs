@@ -4,7 +4,7 @@ use bulkhead_evidence::bundle::{self, Bundle, BundleError, Secrets, check_writab
 use bulkhead_evidence::sign::{KeyOrigin, SigningKey};
 use bulkhead_evidence::verify::{Limits, Signer, VerifyError, verify};
 
-use crate::support::{bundle, leaking, material, tool, verified, well};
+use crate::support::{bundle, leaking, material, part, tool, verified, well};
 
 #[test]
 fn evidence_is_verified_wherever_it_stands() {
@@ -43,6 +43,17 @@ fn the_small_table_is_a_part_and_the_whole_one_is_whole() {
     let found = verified(folder.path());
     assert!(found.passed.iter().any(|what| what.contains("all that the oracle predicts")), "{found:#?}");
     assert_eq!(found.notes, Vec::<String>::new());
+
+    let small = part("js.purge");
+    bundle::write(folder.path(), &bundle(&small, &key)).unwrap();
+    let found = verified(folder.path());
+    assert!(found.holds(), "{found:#?}");
+    assert_eq!(found.verdict.unwrap(), small.verdict);
+    assert!(
+        found.notes[0].contains("with \"js.purge\" in their names were made: a part of the table, "),
+        "{:?}",
+        found.notes
+    );
 }
 
 #[test]

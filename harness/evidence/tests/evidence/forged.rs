@@ -9,7 +9,7 @@ use bulkhead_evidence::verify::{Limits, verify};
 use bulkhead_plan::access::{Conclusion, Outcome};
 use tar::{EntryType, Header};
 
-use crate::support::{bundle, leaking, material, tool, verified, well};
+use crate::support::{bundle, leaking, material, part, tool, verified, well};
 
 /// What is found wrong with a report that was changed before it was signed.
 fn problems_of(mut report: Report, change: impl FnOnce(&mut Report)) -> Vec<String> {
@@ -92,6 +92,29 @@ fn a_table_with_a_row_less_is_refused() {
 }
 
 #[test]
+fn a_part_that_says_it_is_the_whole_or_another_part_is_refused() {
+    let problems = problems_of(part("js.purge"), |report| report.verdict = well().verdict);
+    assert_says(&problems, "the verdict does not follow from the cells");
+    let problems = problems_of(part("js.purge"), |report| {
+        report.run.part = None;
+        settle(report);
+    });
+    assert_says(&problems, "predicts for the specification; missing: ");
+    let problems = problems_of(part("js.purge"), |report| {
+        if let Some(part) = &mut report.run.part {
+            part.of -= 1;
+        }
+        settle(report);
+    });
+    assert_says(&problems, "the part that was attempted is not ");
+    let problems = problems_of(part("js.purge"), |report| {
+        report.cells.pop();
+        settle(report);
+    });
+    assert_says(&problems, "its cells are not as many as it says");
+}
+
+#[test]
 fn a_report_of_another_platform_is_refused() {
     let problems = problems_of(well(), |report| report.platform.tenants[0].slug = "initech".to_owned());
     assert_says(&problems, "the report is of another platform than environment.json");
@@ -112,8 +135,8 @@ fn another_version_s_prediction_is_not_held_against_it() {
 
 #[test]
 fn a_report_of_another_schema_is_refused() {
-    let problems = problems_of(well(), |report| report.schema_version = 2);
-    assert_says(&problems, "report.json cannot be read: it has schema version 2, and this program reads 1");
+    let problems = problems_of(well(), |report| report.schema_version = 1);
+    assert_says(&problems, "report.json cannot be read: it has schema version 1, and this program reads 2");
 }
 
 #[test]

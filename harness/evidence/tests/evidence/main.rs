@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bundles;
+mod foreign;
 mod forged;
 mod rendered;
 mod support;

@@ -1,10 +1,10 @@
 //! What a report comes to, and how it is shown.
 
-use bulkhead_evidence::report::{Report, Verdict, VerdictWord, faults_of, scenarios_of, schema};
+use bulkhead_evidence::report::{Report, Verdict, VerdictWord, proof_of, scenarios_of, schema};
 use bulkhead_evidence::{html, junit};
 use bulkhead_plan::access::Conclusion;
 
-use crate::support::{HOSTILE, STATE, assert_golden, fault, troubled, well};
+use crate::support::{HOSTILE, STATE, assert_golden, fault, part, proof, tool, troubled, well};
 
 #[test]
 fn the_published_schema_is_current() {
@@ -105,9 +105,9 @@ fn the_worst_decides_and_is_said_first() {
     assert_eq!(counts, [1, 1, 4], "violated; broken; no answer, another reason, a hole, unrecorded");
 
     let mut unseen = well.clone();
-    unseen.faults = vec![fault("a", true), fault("b", false)];
+    unseen.proof = Some(proof(vec![fault("a", true), fault("b", false)]));
     assert_eq!(Verdict::of(&unseen).exit_code, 5, "a suite that overlooks a mistake proves nothing");
-    unseen.faults.pop();
+    unseen.proof = Some(proof(vec![fault("a", true)]));
     assert_eq!(Verdict::of(&unseen).exit_code, 0);
 
     let mut empty = well.clone();
@@ -119,6 +119,38 @@ fn the_worst_decides_and_is_said_first() {
 }
 
 #[test]
+fn a_part_of_the_table_is_never_called_isolated() {
+    let part = part("js.purge");
+    assert_eq!((part.verdict.word, part.verdict.exit_code), (VerdictWord::PartAsPredicted, 0));
+    let whole = well().cells.len();
+    let says =
+        format!("only a part of the table was attempted ({} of {} cells)", part.cells.len(), grouped(whole));
+    assert_eq!(part.verdict.sentence, format!("What was attempted is as predicted; {says}."));
+    assert_eq!(part.verdict.further, Vec::<String>::new(), "it is said once");
+    let json = part.to_json().unwrap();
+    assert!(json.contains("\"word\": \"part-as-predicted\"") && !json.contains("\"isolated\""));
+    let page = html::render(&part);
+    assert!(page.contains("<title>Tenant isolation of example: a part, as predicted</title>"));
+    assert!(page.contains(&format!("<h1 id=\"verdict\">What was attempted is as predicted; {says}.</h1>")));
+    assert!(page.contains("class=\"verdict unsure\"") && !page.contains("The tenants are isolated"));
+    let results = junit::render(&part);
+    assert!(results.contains("value=\"part-as-predicted\"") && results.contains(&says));
+
+    let mut red = part;
+    red.cells[0].conclusion = Conclusion::Violated;
+    let verdict = Verdict::of(&red);
+    assert_eq!((verdict.word, verdict.exit_code), (VerdictWord::Violated, 4), "what is red in a part is red");
+    assert!(verdict.further.contains(&says), "and it was a part");
+    red.cells[0].conclusion = Conclusion::Inconclusive;
+    assert_eq!(Verdict::of(&red).word, VerdictWord::NotJudged);
+}
+
+/// As reports write numbers; of these tables none has a million cells.
+fn grouped(count: usize) -> String {
+    if count < 1000 { count.to_string() } else { format!("{},{:03}", count / 1000, count % 1000) }
+}
+
+#[test]
 fn what_other_commands_print_is_taken_in() {
     let verdicts = ["killed", "refused-at-start", "survived", "spilled", "not-judged", "not-covered"];
     let rows = verdicts.map(|verdict| {
@@ -126,17 +158,68 @@ fn what_other_commands_print_is_taken_in() {
                             "details": ["d"], "took_ms": 1 })
     });
     let printed = serde_json::json!({ "controls": [], "faults": rows, "exit_code": 4 }).to_string();
-    let faults = faults_of(printed.as_bytes()).unwrap();
-    let doubts: Vec<bool> = faults.iter().map(|fault| fault.result.casts_doubt()).collect();
+    let proof = proof_of(printed.as_bytes()).unwrap();
+    let absent = (proof.tool.is_none(), proof.backend.is_none(), proof.catalogue.is_none());
+    assert_eq!((absent, proof.exit_code), ((true, true, true), 4), "as earlier versions printed it");
+    let doubts: Vec<bool> = proof.faults.iter().map(|fault| fault.result.casts_doubt()).collect();
     assert_eq!(doubts, [false, false, true, true, true, false]);
     let scenario = serde_json::json!({ "feature": "f", "rule": "r", "name": "n", "conclusion": "violated", "why": "w",
                                        "took_ms": 1, "details": [] });
     let printed = serde_json::json!({ "scenarios": [scenario], "not_covered": [], "swept": [], "kept": [] });
     let found = scenarios_of(printed.to_string().as_bytes()).unwrap();
     assert_eq!(Verdict::of(&Report { scenarios: Some(found), ..well() }).exit_code, 4);
-    for error in [faults_of(b"{}").unwrap_err(), scenarios_of(b"[1]").unwrap_err()] {
+    for error in [proof_of(b"{}").unwrap_err(), scenarios_of(b"[1]").unwrap_err()] {
         assert!(error.to_string().starts_with("not what `cargo xtask "), "{error}");
     }
+}
+
+/// As `prove --json` prints it of one fault that was found.
+fn proven(change: impl FnOnce(&mut serde_json::Value)) -> Report {
+    let mut printed = serde_json::json!({
+        "tool": tool(), "backend": "docker", "catalogue": 1, "exit_code": 0, "false_alarms": 0,
+        "controls": [{ "cells": 1200, "alarms": [], "took_ms": 1 }],
+        "faults": [{ "fault": "a", "title": "t", "reference": "r", "verdict": "killed", "red_cells": 2 }],
+    });
+    change(&mut printed);
+    let mut report = Report { proof: Some(proof_of(printed.to_string().as_bytes()).unwrap()), ..well() };
+    report.verdict = Verdict::of(&report);
+    report
+}
+
+#[test]
+fn a_suite_that_cries_without_cause_or_was_shown_little_is_not_taken_for_a_good_one() {
+    let good = proven(|_| {});
+    assert_eq!((good.verdict.word, good.verdict.further.len()), (VerdictWord::Isolated, 0));
+    let page = html::render(&good);
+    for says in
+        ["1 of 1 were found", "all 1 of the catalogue", "<dd>docker</dd>", "nothing was red in 1,200 cells"]
+    {
+        assert!(page.contains(says), "{says}");
+    }
+
+    let alarmed = proven(|printed| {
+        printed["controls"][0]["alarms"] = serde_json::json!(["js.purge | acme: red"]);
+        printed["exit_code"] = 4.into();
+    });
+    assert_eq!((alarmed.verdict.word, alarmed.verdict.exit_code), (VerdictWord::NotJudged, 5));
+    assert_eq!(alarmed.verdict.further, ["1 false alarm where no mistake was made"]);
+    let page = html::render(&alarmed);
+    assert!(page.contains("<span class=\"badge violated\">!</span> False alarms"), "it is red");
+    assert!(page.contains("<li>js.purge | acme: red</li>"));
+
+    let one = proven(|printed| printed["catalogue"] = 74.into());
+    assert_eq!(one.verdict.exit_code, 0, "what was found was found");
+    assert_eq!(one.verdict.further, ["only 1 of the 74 mistakes of the catalogue were chosen"]);
+    assert!(html::render(&one).contains("1 chosen out of the 74 of the catalogue"));
+
+    let other = proven(|printed| printed["tool"]["revision"] = "fedc".into());
+    assert_eq!(other.verdict.further, ["mistakes were made with another version of the suite than this run"]);
+    let ended = proven(|printed| printed["exit_code"] = 4.into());
+    assert_eq!(ended.verdict.word, VerdictWord::NotJudged, "it says itself that it ended badly");
+    let uncontrolled = proven(|printed| printed["controls"] = serde_json::json!([]));
+    assert_eq!(uncontrolled.verdict.word, VerdictWord::NotJudged, "whoever always cries finds every mistake");
+    let none = proven(|printed| printed["faults"] = serde_json::json!([]));
+    assert_eq!(none.verdict.word, VerdictWord::NotJudged);
 }
 
 #[test]

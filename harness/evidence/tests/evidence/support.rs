@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bulkhead_evidence::bundle::{Bundle, Material, Secrets};
 use bulkhead_evidence::report::{
-    Component, Facts, FaultOutcome, FaultResult, Hidden, PlatformFacts, Report, Scenario, ScenarioNotCovered,
-    Scenarios, Tool,
+    Component, Control, Facts, FaultOutcome, FaultResult, Hidden, PlatformFacts, Proof, Report, Scenario,
+    ScenarioNotCovered, Scenarios, Tool,
 };
 use bulkhead_evidence::sign::SigningKey;
 use bulkhead_evidence::verify::{Limits, Verification, verify};
@@ -65,7 +65,7 @@ pub(crate) fn facts(filter: Option<&str>) -> Facts {
             Component { name: "rustc".to_owned(), version: "1.91.0".to_owned() },
         ],
         filter: filter.map(str::to_owned),
-        faults: Vec::new(),
+        proof: None,
         scenarios: None,
         hidden: hidden(),
     }
@@ -106,6 +106,14 @@ pub(crate) fn well() -> Report {
     let plan = Plan::of(&Model::of_topology(&topology(), BackendKind::Process));
     let measured = plan.cells().iter().map(|planned| (planned.cell.clone(), as_expected(planned)));
     Report::of(&Table::compare(&plan, measured.collect()), facts(None))
+}
+
+/// A part of the plan, all as it must be.
+pub(crate) fn part(filter: &str) -> Report {
+    let plan = Plan::of(&Model::of_topology(&topology(), BackendKind::Process));
+    let plan = plan.only(|cell| cell.id().contains(filter));
+    let measured = plan.cells().iter().map(|planned| (planned.cell.clone(), as_expected(planned)));
+    Report::of(&Table::compare(&plan, measured.collect()), facts(Some(filter)))
 }
 
 /// The whole plan of so many tenants, all as it must be. Its platform is still the example's.
@@ -175,7 +183,14 @@ pub(crate) fn troubled() -> Report {
         why: why.to_owned(),
     };
     let facts = Facts {
-        faults: vec![fault("nats-export-too-wide", true), fault("tls-any-client", false)],
+        proof: Some(Proof {
+            controls: vec![Control {
+                cells: 27,
+                alarms: vec![format!("js.purge | acme | x | y: {HOSTILE}")],
+            }],
+            exit_code: 4,
+            ..proof(vec![fault("nats-export-too-wide", true), fault("tls-any-client", false)])
+        }),
         scenarios: Some(Scenarios {
             scenarios: vec![
                 scenario("acme and the platform receive acme's results", Conclusion::Passed, ""),
@@ -192,13 +207,24 @@ pub(crate) fn troubled() -> Report {
     Report::of(&Table::compare(&plan, measured), facts)
 }
 
+/// Of a suite that was seen to stay calm, with the version that made the report.
+pub(crate) fn proof(faults: Vec<FaultOutcome>) -> Proof {
+    Proof {
+        tool: Some(tool()),
+        backend: Some(BackendKind::Process),
+        catalogue: Some(faults.len()),
+        controls: vec![Control { cells: 27, alarms: Vec::new() }],
+        exit_code: 0,
+        faults,
+    }
+}
+
 pub(crate) fn fault(id: &str, killed: bool) -> FaultOutcome {
     FaultOutcome {
         id: id.to_owned(),
         title: format!("a mistake called {id}"),
         reference: "CVE-2025-30215".to_owned(),
         result: if killed { FaultResult::Killed } else { FaultResult::Survived },
-        backend: Some(BackendKind::Process),
         red_cells: if killed { 3 } else { 0 },
         note: String::new(),
     }

@@ -140,7 +140,7 @@ impl Ear {
         let at = stage.now();
         let mut messages: Vec<Message> = first.into_iter().collect();
         for interest in std::iter::once(own).chain(others) {
-            messages.extend(answered(session.take(*interest).await).unwrap_or_default());
+            messages.extend(answered(session.take(*interest).await).unwrap_or_default().messages);
         }
         for message in &messages {
             self.write_down(stage, message, at);

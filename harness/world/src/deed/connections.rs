@@ -16,7 +16,8 @@ pub(super) async fn take(ground: &mut Ground<'_>) -> Result<Done, String> {
     let member = Member::of(ground)?;
     let (mut held, mut refused, mut done) = (Vec::new(), 0_usize, Done::default());
     let mut last_refusal = String::new();
-    while !ground.over.is_cancelled() {
+    // However long it takes: as long as nothing was refused, it is not known whether anything ever would be.
+    while !ground.over.is_cancelled() || refused == 0 {
         match answered(member.log_in().await) {
             Ok(session) => held.push(session),
             Err(why) => {
@@ -34,8 +35,5 @@ pub(super) async fn take(ground: &mut Ground<'_>) -> Result<Done, String> {
     }
     let held = held.len();
     done.said.push(format!("{held} connections held, {refused} more refused: {last_refusal}"));
-    if refused == 0 && done.wrong.is_empty() {
-        return Err(format!("nothing was refused within its time, with {held} connections"));
-    }
     Ok(done)
 }

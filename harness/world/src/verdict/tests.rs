@@ -162,6 +162,9 @@ fn who_has_no_canary_is_not_proven_to_be_well() {
         // Between two of them, and with others after it.
         observed.during = Span { from: ms(2005), to: ms(2010) };
     });
+    must_be(Verdict::NotJudged, Reach::Everybody, "nothing set out after the end", |observed| {
+        observed.during.to = ms(3000);
+    });
 }
 
 #[test]
