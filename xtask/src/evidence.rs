@@ -1,5 +1,7 @@
 //! What a run leaves for others: the report, and the signed evidence.
 
+mod theirs;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bulkhead_evidence::bundle::{self, Bundle, Material, Secrets};
 use bulkhead_evidence::report::{
-    Component, Facts, FaultOutcome, Hidden, PlatformFacts, Report, Scenarios, Tool, faults_of, scenarios_of,
+    Component, Facts, Hidden, PlatformFacts, Proof, Report, Scenarios, Tool, proof_of, scenarios_of,
 };
 use bulkhead_evidence::sign::{KeyOrigin, SigningKey};
 use bulkhead_matrix::Run;
@@ -23,6 +25,8 @@ use tokio::net::TcpStream;
 use crate::cli::EvidenceArguments;
 use crate::exit::{Failure, OrExit as _};
 use crate::tools;
+
+pub(crate) use theirs::Theirs;
 
 /// How long the broker may take to say its version.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,7 +58,17 @@ impl Evidence {
         let logs = logs(record).await?;
         let material = Material::read(record, &logs, &hidden(record)).or_not_judged()?;
         let secrets = Secrets::below(&record.state_dir).or_not_judged()?;
-        let bundle = Bundle::make(report, material, &secrets, &self.key).or_not_judged()?;
+        self.pack(report, material, &secrets)
+    }
+
+    /// The same of a platform that somebody else started.
+    pub(crate) async fn write_of_theirs(self, report: &Report, theirs: Theirs) -> Result<(), Failure> {
+        let secrets = theirs.secrets()?;
+        self.pack(report, theirs.material().await?, &secrets)
+    }
+
+    fn pack(self, report: &Report, material: Material, secrets: &Secrets) -> Result<(), Failure> {
+        let bundle = Bundle::make(report, material, secrets, &self.key).or_not_judged()?;
         let written = bundle::write(&self.folder, &bundle).or_not_judged()?;
         let kibibytes = written.archive_bytes.div_ceil(1024);
         eprintln!(
@@ -78,7 +92,7 @@ impl Evidence {
 /// What other commands found, which a report takes in.
 #[derive(Default)]
 pub(crate) struct Outside {
-    faults: Vec<FaultOutcome>,
+    proof: Option<Proof>,
     scenarios: Option<Scenarios>,
 }
 
@@ -89,8 +103,8 @@ impl Outside {
         let mut outside = Self::default();
         if let Some(path) = &arguments.faults {
             let text = read(path).or_usage()?;
-            outside.faults =
-                faults_of(&text).with_context(|| format!("--faults {}", path.display())).or_usage()?;
+            let found = proof_of(&text).with_context(|| format!("--faults {}", path.display()));
+            outside.proof = Some(found.or_usage()?);
         }
         if let Some(path) = &arguments.scenarios {
             let text = read(path).or_usage()?;
@@ -108,20 +122,48 @@ pub(crate) async fn report(
     filter: Option<&str>,
     outside: Outside,
 ) -> Report {
-    let facts = Facts {
-        platform: PlatformFacts::of(record),
+    let (platform, components) = (PlatformFacts::of(record), components(record).await);
+    Report::of(&run.table, facts(run, platform, components, filter, outside, hidden(record)))
+}
+
+/// The same of a platform that somebody else started. Of its versions only the broker's is known, if it says so.
+pub(crate) async fn report_of_theirs(
+    run: &Run,
+    theirs: &Theirs,
+    filter: Option<&str>,
+    outside: Outside,
+) -> Report {
+    let hidden = theirs.hidden();
+    let platform = PlatformFacts::of_described(theirs.platform(), &run.findings, &hidden);
+    let version = match theirs.broker() {
+        Some(address) => nats_version(address).await,
+        None => None,
+    };
+    let components = version.map(|version| Component { name: "nats-server".to_owned(), version });
+    Report::of(&run.table, facts(run, platform, components.into_iter().collect(), filter, outside, hidden))
+}
+
+fn facts(
+    run: &Run,
+    platform: PlatformFacts,
+    components: Vec<Component>,
+    filter: Option<&str>,
+    outside: Outside,
+    hidden: Hidden,
+) -> Facts {
+    Facts {
+        platform,
         // The attempts are just over.
         started_at: OffsetDateTime::now_utc() - run.took,
         took: run.took,
         steps: run.attempts,
         tool: this_tool(),
-        components: components(record).await,
+        components,
         filter: filter.map(str::to_owned),
-        faults: outside.faults,
+        proof: outside.proof,
         scenarios: outside.scenarios,
-        hidden: hidden(record),
-    };
-    Report::of(&run.table, facts)
+        hidden,
+    }
 }
 
 /// This program, as it is told apart from other versions.
@@ -141,7 +183,11 @@ pub(crate) fn this_tool() -> Tool {
 }
 
 fn hidden(record: &EnvironmentRecord) -> Hidden {
-    let hidden = Hidden::nothing().with(&record.state_dir, "[state]").with(&tools::checkout(), "[checkout]");
+    hidden_of_this_machine().with(&record.state_dir, "[state]")
+}
+
+fn hidden_of_this_machine() -> Hidden {
+    let hidden = Hidden::nothing().with(&tools::checkout(), "[checkout]");
     match std::env::var_os("HOME") {
         Some(home) => hidden.with(Path::new(&home), "[home]"),
         None => hidden,

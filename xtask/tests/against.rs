@@ -2,9 +2,15 @@
 //! says that is not so, or cannot be read, never ends well.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "bad_input/secrets.rs"]
+mod secrets;
 #[path = "bad_input/support.rs"]
 mod support;
 
+use std::fs;
+use std::path::Path;
+
+use secrets::{assert_carries_none_of, unpacked};
 use serde_json::Value;
 use support::{Ended, NO_ENGINE, Name, OK, USAGE, file, xtask};
 
@@ -19,7 +25,11 @@ fn describe(name: &Name, further: &[&str]) -> String {
 }
 
 fn judge(command: &str, file: &str) -> Ended {
-    xtask(&[command, "--against", file, "--json"], &[NO_ENGINE])
+    judge_with(command, file, &[])
+}
+
+fn judge_with(command: &str, file: &str, further: &[&str]) -> Ended {
+    xtask(&[&[command, "--against", file, "--json"][..], further].concat(), &[NO_ENGINE])
 }
 
 fn table(ended: &Ended) -> Value {
@@ -40,11 +50,16 @@ fn our_own_environment_described_is_green_with_records_and_without() {
     assert_eq!(up.code, Some(OK), "{up:#?}");
 
     let whole = describe(&name, &[]);
-    let recorded = judge("e2e", &file(&folder, "whole.yaml", &whole));
+    let (whole_file, reports) = (file(&folder, "whole.yaml", &whole), folder.path().join("reports"));
+    let recorded = judge_with("e2e", &whole_file, &["--report", reports.to_str().unwrap()]);
     let all = table(&recorded);
     assert_eq!(recorded.code, Some(OK), "{:#?}", red(&all));
     assert!(all["cells"].as_array().unwrap().len() > 1000);
     assert_eq!(all["without_records"].as_array().unwrap().len(), 0);
+    assert_eq!(all["part"], Value::Null, "it is the whole");
+    a_part_says_that_it_is_one(&whole_file, all["cells"].as_array().unwrap().len());
+
+    its_evidence_is_whole(&name, &reports);
 
     let silent = describe(&name, &["--without-records"]);
     let silent = judge("matrix", &file(&folder, "silent.yaml", &silent));
@@ -57,13 +72,82 @@ fn our_own_environment_described_is_green_with_records_and_without() {
     // A key that cannot be read, of one tenant alone.
     let key = format!("{}/certs/tenants/acme/components/agent-001.p1-key.pem", name.folder().display());
     assert!(whole.contains(&key));
-    let gone = judge("e2e", &file(&folder, "gone.yaml", &whole.replace(&key, "gone.pem")));
+    let gone = file(&folder, "gone.yaml", &whole.replace(&key, "gone.pem"));
+    let gone = judge_with("matrix", &gone, &["--report", reports.to_str().unwrap()]);
     assert_eq!(gone.code, Some(NOT_JUDGED), "{gone:#?}");
     let all = table(&gone);
     assert!(all["findings"][0].as_str().unwrap().contains("gone.pem"), "{:#?}", all["findings"]);
     let about = red(&all);
     let said = about.iter().filter(|cell| cell["found"].as_str().unwrap().contains("gone.pem")).count();
     assert!(said > 50, "{said} cells say why they are not judged");
+    let report = report(&reports);
+    assert_eq!(report["verdict"]["word"], "not-judged");
+    let findings = report["platform"]["started_by"]["others"]["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().any(|finding| finding.as_str().unwrap().contains("[platform]/gone.pem")),
+        "{findings:?}"
+    );
+    let page = fs::read_to_string(reports.join("report.html")).unwrap();
+    assert!(
+        page.split_once("What this means").unwrap().0.contains("[platform]/gone.pem"),
+        "beside the verdict"
+    );
+}
+
+fn a_part_says_that_it_is_one(file: &str, whole: usize) {
+    let filter = "nats.subscribe | agent-001.p1.globex";
+    let part = table(&judge_with("e2e", file, &["--filter", filter]));
+    let cells = part["cells"].as_array().unwrap().len();
+    assert_eq!(part["part"], serde_json::json!({ "filter": filter, "cells": cells, "of": whole }));
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path().to_str().unwrap();
+    let line = ["matrix", "--against", file, "--filter", filter, "--report", reports];
+    let shown = xtask(&line, &[NO_ENGINE]);
+    let says = format!("Filtered to {filter}: {cells} of {whole} cells; nothing is said of the rest");
+    assert!(shown.output.contains(&says), "{shown:#?}");
+    assert_eq!(shown.code, Some(OK), "{shown:#?}");
+    assert_eq!(report(folder.path())["verdict"]["word"], "part-as-predicted");
+    let verified = xtask(&["verify-evidence", reports], &[]);
+    assert_eq!(verified.code, Some(OK), "{verified:#?}");
+    assert!(verified.output.contains("only a part of the table was attempted"), "{verified:#?}");
+}
+
+fn report(reports: &Path) -> Value {
+    serde_json::from_slice(&fs::read(reports.join("report.json")).unwrap()).unwrap()
+}
+
+/// Of a platform that is somebody else's: verified against its description, with its logs, and without a key.
+fn its_evidence_is_whole(name: &Name, reports: &Path) {
+    let inside = unpacked(&reports.join("evidence.tar.zst"));
+    assert_carries_none_of(&name.folder(), &[reports, inside.path()]);
+    let evidence = inside.path().join("evidence");
+    let chain = "certs/tenants/acme/components/agent-001.p1-chain.pem";
+    let parts = [
+        "platform.json",
+        "certs/root.pem",
+        chain,
+        "logs/nats.serviceradar.log",
+        "logs/poller.serviceradar.log",
+    ];
+    for part in parts {
+        let there = fs::metadata(evidence.join(part)).is_ok_and(|facts| facts.len() > 0);
+        assert!(there, "{part} is missing or empty");
+    }
+    for part in ["spec.yaml", "environment.json"] {
+        assert!(!evidence.join(part).exists(), "{part} is known of our own platforms alone");
+    }
+    let log = fs::read_to_string(evidence.join("logs/nats.serviceradar.log")).unwrap();
+    assert!(!log.contains("Server is ready"), "what was written before the run is not the run's");
+    let report = report(reports);
+    assert_eq!(report["verdict"]["word"], "isolated");
+    assert!(report["platform"]["started_by"]["others"]["roles"].as_array().unwrap().len() >= 5);
+    for (path, says) in
+        [(reports, "by whom it was made"), (&evidence, "predicts for the platform's description")]
+    {
+        let verified = xtask(&["verify-evidence", path.to_str().unwrap()], &[]);
+        assert_eq!(verified.code, Some(OK), "{verified:#?}");
+        assert!(verified.output.contains(says), "{verified:#?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #[path = "bad_input/support.rs"]
 mod support;
 
+use std::time::{Duration, Instant};
+
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Ended, NO_ENGINE, Name, OK, USAGE, file, xtask};
 
@@ -24,6 +26,24 @@ fn services(name: &Name) -> Vec<Pid> {
     services
         .map(|service| Pid::from_raw(service["handle"].as_str().unwrap().parse().unwrap()).unwrap())
         .collect()
+}
+
+/// Whether a process has ended, though nobody may have taken note of it yet. A signal is delivered when its process gets its
+/// turn, which on a busy machine may be later than the next look.
+fn has_ended(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.map_or(true, |stat| {
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X']))
+    })
+}
+
+fn kill(pid: Pid) {
+    kill_process(pid, Signal::KILL).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !has_ended(pid) {
+        assert!(Instant::now() < deadline, "{pid:?} has not ended");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -53,7 +73,7 @@ fn the_platform_that_runs_is_judged_only_when_it_is_the_one_that_was_asked_for()
     assert_eq!(same.code, Some(NOT_JUDGED), "{same:#?}");
     assert!(same.errors.contains("which is running (process backend)"), "{same:#?}");
 
-    services(&name).into_iter().for_each(|pid| kill_process(pid, Signal::KILL).unwrap());
+    services(&name).into_iter().for_each(kill);
     let dead = e2e(&name, &["--backend", "process"]);
     assert_eq!(dead.code, Some(NOT_JUDGED), "{dead:#?}");
     assert!(dead.errors.contains("Up 5 services"), "what was killed is not judged: {dead:#?}");

@@ -55,7 +55,9 @@ fn a_terminated_test_run_takes_its_platform_down() {
 #[test]
 fn a_closed_terminal_takes_the_platform_down() {
     let name = format!("typed-hangup-{}", std::process::id());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    // Whoever runs all tests under nohup(1) has them ignore the signal, and so would what they start.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_xtask")]);
     command.args(["dev", "--name", &name, "--backend", "process", "--tenants", "1"]).stdin(Stdio::null());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".bulkhead").join(&name);

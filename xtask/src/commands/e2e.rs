@@ -56,7 +56,11 @@ fn as_matrix(arguments: &E2eArguments) -> MatrixArguments {
         cells: false,
         predict: false,
         json: arguments.json,
-        evidence: EvidenceArguments::default(),
+        evidence: EvidenceArguments {
+            report: arguments.report.clone(),
+            sign_key: arguments.sign_key.clone(),
+            ..EvidenceArguments::default()
+        },
     }
 }
 

@@ -115,6 +115,7 @@ pub(crate) async fn attempt(
     let options = Options {
         probe: programs.probe,
         stand_ins: StandIns::plain(programs.agent, programs.poller),
+        run: bulkhead_matrix::fresh_run(),
         tell: progress(plan.cells().len()),
     };
     tokio::select! {
@@ -190,6 +191,11 @@ pub(crate) fn show(arguments: &MatrixArguments, run: &Run, paint: Paint) {
             "{} {service} has no records here: what it refuses is taken at its word alone",
             paint.warning(&format!("{:>12}", "Its own word"))
         ));
+    }
+    if let Some(part) = table.part() {
+        let filter = arguments.filter.as_deref().unwrap_or_default();
+        let word = paint.warning(&format!("{:>12}", "Filtered"));
+        say::line(format_args!("{word} to {filter}: {part}; nothing is said of the rest"));
     }
     let count = |conclusion| table.count(None, conclusion);
     let summary = format!(

@@ -59,7 +59,7 @@ fn show(found: &Verification, paint: Paint) {
     if let Some(verdict) = &found.verdict {
         let title = match verdict.word {
             VerdictWord::Isolated => paint.good(&word("Verdict")),
-            VerdictWord::NotJudged => paint.warning(&word("Verdict")),
+            VerdictWord::PartAsPredicted | VerdictWord::NotJudged => paint.warning(&word("Verdict")),
             VerdictWord::Violated | VerdictWord::Broken => paint.bad(&word("Verdict")),
         };
         line(title, &[std::slice::from_ref(&verdict.sentence), &verdict.further].concat().join("; "));

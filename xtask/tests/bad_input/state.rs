@@ -112,7 +112,10 @@ fn certificates_that_have_expired_are_renewed_and_this_is_said() {
     // All are, root and authorities too.
     let name = with_certificates(Duration::days(20 * 365));
     let expired = format!("{}/certs/root.pem: renewed, because it expired at ", name.folder().display());
-    renewed(&name, &[&expired, "copies of it work no longer", "4 more certificates were renewed"]);
+    renewed(
+        &name,
+        &[&expired, "copies of it work no longer", "8 more certificates and revocation lists were renewed"],
+    );
 }
 
 /// A disk that is mounted on a state folder.

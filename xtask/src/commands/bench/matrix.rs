@@ -102,6 +102,7 @@ async fn measure(
         let options = Options {
             probe: programs.probe.clone(),
             stand_ins: StandIns::plain(programs.agent.clone(), programs.poller.clone()),
+            run: bulkhead_matrix::fresh_run(),
             tell: Box::new(|_| {}),
         };
         let run = bulkhead_matrix::run(record.clone(), &plan, options).await.or_not_judged()?;

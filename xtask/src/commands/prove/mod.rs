@@ -6,6 +6,7 @@ mod show;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bulkhead_plan::environment::BackendKind;
 use bulkhead_plan::fault::{Fault, Ground, Score, Verdict, catalogue, find};
 use bulkhead_runtime::engine::Engine;
 use futures::StreamExt as _;
@@ -14,7 +15,7 @@ use futures::stream;
 use crate::cli::{BackendChoice, ProveArguments};
 use crate::exit::{Failure, OrExit as _, Outcome};
 use crate::signals;
-use seeding::{Bench, Control};
+use seeding::Bench;
 
 /// How many faulty environments are up at once. An environment and its attackers keep two processors busy by themselves, and
 /// attempts have deadlines: more would only make the suite unsure.
@@ -70,9 +71,13 @@ pub(crate) async fn run(arguments: &ProveArguments) -> Outcome {
         show::row(&row, arguments.json);
         rows.push(row);
     }
-    let false_alarms = controls.iter().map(Control::alarms).sum();
-    let score = Score::of(rows.iter().map(|row| &row.verdict), false_alarms);
-    show::end(&controls, &rows, &score, arguments.json).or_not_judged()?;
+    let score = Score::of(rows.iter().map(|row| &row.verdict), controls.iter().map(|of| &of.control));
+    // As reports name it: what `settled` leaves is one of two.
+    let backend = match ground {
+        Ground::Processes => BackendKind::Process,
+        Ground::Containers => BackendKind::Docker,
+    };
+    show::end(&controls, &rows, &score, arguments.json.then_some(backend)).or_not_judged()?;
     Ok(ExitCode::from(score.exit_code()))
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bulkhead_identity::TenantSlug;
 use bulkhead_matrix::{Options, Run, StandInProgram, StandIns};
 use bulkhead_plan::EnvironmentSpec;
-use bulkhead_plan::access::{Conclusion, Model};
-use bulkhead_plan::fault::{Change, Fault, Ground, Red, Verdict, judge};
+use bulkhead_plan::access::Model;
+use bulkhead_plan::fault::{Control, Fault, Ground, RUN, Red, Verdict, judge};
 use bulkhead_plan::matrix::Plan;
 use bulkhead_plan::spec::TenantSpec;
 use bulkhead_runtime::build::{self, Programs};
@@ -38,17 +38,9 @@ pub(super) struct Bench<'a> {
 }
 
 /// The suite's word on an environment without any fault.
-pub(super) struct Control {
-    /// The cells that are not as predicted, and what is wrong with the table.
-    pub(super) red: Vec<String>,
-    pub(super) cells: usize,
+pub(super) struct ControlRun {
+    pub(super) control: Control,
     pub(super) took: Duration,
-}
-
-impl Control {
-    pub(super) fn alarms(&self) -> usize {
-        self.red.len()
-    }
 }
 
 impl<'a> Bench<'a> {
@@ -61,7 +53,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, Failure> {
         let (checkout, events) = (tools::checkout(), console::on_stderr());
         let shipped = build::programs(&checkout, &events).await.map_err(StartError::from)?;
-        let in_code = faults.iter().any(|fault| matches!(fault.change(), Change::Code { .. }));
+        let in_code = faults.iter().any(|fault| fault.in_code() != (false, false));
         let seeded = match in_code {
             true => Some(build::seeded_programs(&checkout, &events).await.map_err(StartError::from)?),
             false => None,
@@ -70,17 +62,12 @@ impl<'a> Bench<'a> {
     }
 
     /// The matrix without a fault.
-    pub(super) async fn control(&self) -> Result<Control, Failure> {
+    pub(super) async fn control(&self) -> Result<ControlRun, Failure> {
         let environment = self.start(None, 0).await?.map_err(Failure::from)?;
         let run = self.attack(&environment, None).await;
         take_down(environment).await?;
         let Run { table, took, .. } = run?;
-        let mut red: Vec<String> = table.red().map(ToString::to_string).collect();
-        red.extend(table.flaws().iter().cloned());
-        if table.count(None, Conclusion::Passed) == 0 {
-            red.push("no cell was judged at all".to_owned());
-        }
-        Ok(Control { red, cells: table.entries().len(), took })
+        Ok(ControlRun { control: Control::of(&table), took })
     }
 
     /// Seeds a fault, and says what came of it.
@@ -144,13 +131,11 @@ impl<'a> Bench<'a> {
     /// The programs that make the mistake, where it is in code, and the shipped ones for everything else.
     fn programs(&self, fault: Option<&Fault>) -> Programs {
         let mut programs = self.shipped.clone();
-        if let (Some(Change::Code { agents, poller }), Some(seeded)) =
-            (fault.map(Fault::change), &self.seeded)
-        {
-            if *agents {
+        if let (Some((agents, poller)), Some(seeded)) = (fault.map(Fault::in_code), &self.seeded) {
+            if agents {
                 programs.agent.clone_from(&seeded.agent);
             }
-            if *poller {
+            if poller {
                 programs.poller.clone_from(&seeded.poller);
             }
         }
@@ -161,15 +146,13 @@ impl<'a> Bench<'a> {
         let record = environment.record().clone();
         let plan = Plan::of(&Model::of_record(&record));
         let Programs { agent, poller, probe } = self.programs(fault);
-        let mistaken = match fault.map(Fault::change) {
-            Some(Change::Code { agents, poller }) => (*agents, *poller),
-            _ => (false, false),
-        };
+        let mistaken = fault.map(Fault::in_code).unwrap_or_default();
         let stand_ins = StandIns {
             agent: stand_in(agent, fault.filter(|_| mistaken.0)),
             poller: stand_in(poller, fault.filter(|_| mistaken.1)),
         };
-        let options = Options { probe, stand_ins, tell: Box::new(|_| {}) };
+        // An environment of one run alone: its name may be known to the fault beforehand.
+        let options = Options { probe, stand_ins, run: RUN.to_owned(), tell: Box::new(|_| {}) };
         tokio::select! {
             run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
             () = self.cancel.cancelled() => Err(interrupted()),

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use bulkhead_plan::fault::{Fault, Ground, Red, Score, Verdict};
+use bulkhead_plan::environment::BackendKind;
+use bulkhead_plan::fault::{Control, Fault, Ground, Red, RedCells, Score, Verdict, catalogue};
 use serde_json::{Value, json};
 
 use super::Row;
-use super::seeding::Control;
+use super::seeding::ControlRun;
 use crate::paint::Paint;
-use crate::say;
+use crate::{evidence, say};
 
 /// How many cells of a spill, or reasons, are shown.
 const SHOWN: usize = 5;
@@ -16,20 +17,25 @@ const SHOWN: usize = 5;
 const ID_WIDTH: usize = 36;
 
 /// The suite without a fault.
-pub(super) fn control(control: &Control, json: bool) {
+pub(super) fn control(run: &ControlRun, json: bool) {
     if json {
         return;
     }
-    let paint = Paint::for_stdout();
-    let word = format!("{:>12}", if control.red.is_empty() { "No alarm" } else { "FALSE ALARM" });
-    let word = if control.red.is_empty() { paint.good(&word) } else { paint.bad(&word) };
+    let (control, paint) = (&run.control, Paint::for_stdout());
+    let word = |text: &str| format!("{text:>12}");
+    let word = match (control.alarms.is_empty(), control.doubts.is_empty()) {
+        (false, _) => paint.bad(&word("FALSE ALARM")),
+        (true, false) => paint.warning(&word("NOT JUDGED")),
+        (true, true) => paint.good(&word("No alarm")),
+    };
     let name = format!("{:<ID_WIDTH$}", "(no fault)");
     say::line(format_args!(
         "{word}  {name} {:>4} cells as predicted  {}",
-        control.cells - control.red.len().min(control.cells),
-        time(control.took)
+        control.as_predicted,
+        time(run.took)
     ));
-    details(&control.red, paint);
+    details(&control.alarms, paint);
+    details(&control.doubts, paint);
 }
 
 /// One fault.
@@ -44,8 +50,9 @@ pub(super) fn row(row: &Row, json: bool) {
     match &row.verdict {
         Verdict::Killed { red } => {
             say::line(format_args!(
-                "{}  {id} {red:>4} red cells           {took}",
-                paint.good(&word("Killed"))
+                "{}  {id} {:>4} red cells           {took}",
+                paint.good(&word("Killed")),
+                red.count()
             ));
         }
         Verdict::RefusedAtStart => {
@@ -93,11 +100,21 @@ fn time(took: Duration) -> String {
 }
 
 /// The score, or everything for machines.
-pub(super) fn end(controls: &[Control], rows: &[Row], score: &Score, json: bool) -> serde_json::Result<()> {
-    if json {
-        say::line(serde_json::to_string_pretty(&as_json(controls, rows, score))?);
+///
+/// Machines are told the backend that it was on, and get nothing else: `json` is both.
+pub(super) fn end(
+    controls: &[ControlRun],
+    rows: &[Row],
+    score: &Score,
+    json: Option<BackendKind>,
+) -> serde_json::Result<()> {
+    if let Some(backend) = json {
+        say::line(serde_json::to_string_pretty(&as_json(controls, rows, score, backend))?);
         return Ok(());
     }
+    // The last lines are what is kept of a long log: they say what is to be looked at.
+    controls.iter().filter(|of| !of.control.is_well()).for_each(|of| control(of, false));
+    rows.iter().filter(|row| row.verdict.is_open()).for_each(|of| self::row(of, false));
     let paint = Paint::for_stdout();
     let word = format!("{:>12}", "Score");
     let word = if score.exit_code() == 0 { paint.good(&word) } else { paint.bad(&word) };
@@ -105,10 +122,10 @@ pub(super) fn end(controls: &[Control], rows: &[Row], score: &Score, json: bool)
     Ok(())
 }
 
-fn as_json(controls: &[Control], rows: &[Row], score: &Score) -> Value {
+fn as_json(controls: &[ControlRun], rows: &[Row], score: &Score, backend: BackendKind) -> Value {
     let row = |row: &Row| {
         let (red, details) = match &row.verdict {
-            Verdict::Killed { red } => (Some(*red), Vec::new()),
+            Verdict::Killed { red } => (Some(red), Vec::new()),
             Verdict::Survived(lines) | Verdict::Spilled(lines) => (None, lines.clone()),
             Verdict::NotJudged(why) => (None, vec![why.clone()]),
             Verdict::NotCovered(why) => (None, vec![(*why).to_owned()]),
@@ -119,13 +136,21 @@ fn as_json(controls: &[Control], rows: &[Row], score: &Score) -> Value {
             "title": row.fault.title(),
             "reference": row.fault.reference(),
             "verdict": row.verdict.word(),
-            "red_cells": red,
+            "red_cells": red.map(RedCells::count),
+            "red_by_operation": red.map(RedCells::by_operation),
             "details": details,
             "took_ms": row.took.as_millis(),
         })
     };
-    let control = |control: &Control| json!({ "cells": control.cells, "alarms": control.red, "took_ms": control.took.as_millis() });
+    let control = |run: &ControlRun| {
+        let Control { alarms, doubts, as_predicted } = &run.control;
+        let cells = as_predicted + alarms.len() + doubts.len();
+        json!({ "cells": cells, "alarms": alarms, "doubts": doubts, "took_ms": run.took.as_millis() })
+    };
     json!({
+        "tool": evidence::this_tool(),
+        "backend": backend,
+        "catalogue": catalogue().count(),
         "controls": controls.iter().map(control).collect::<Vec<_>>(),
         "faults": rows.iter().map(row).collect::<Vec<_>>(),
         "killed": score.killed,
@@ -133,6 +158,7 @@ fn as_json(controls: &[Control], rows: &[Row], score: &Score) -> Value {
         "not_judged": score.not_judged,
         "not_covered": score.not_covered,
         "false_alarms": score.false_alarms,
+        "controls_not_judged": score.controls_not_judged,
         "exit_code": score.exit_code(),
     })
 }
@@ -184,4 +210,35 @@ fn described(fault: &Fault) -> Value {
             "containers": fault.not_covered(Ground::Containers),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use bulkhead_evidence::report::{FaultResult, proof_of};
+
+    use super::*;
+
+    #[test]
+    fn a_report_reads_all_that_is_printed() {
+        let found = Control {
+            alarms: vec!["a cell".to_owned()],
+            doubts: vec!["another".to_owned()],
+            as_predicted: 5,
+        };
+        let fault = catalogue().next().unwrap();
+        let row = Row { fault, verdict: Verdict::RefusedAtStart, took: Duration::ZERO };
+        let score = Score::of([&row.verdict], [&found]);
+        let control = ControlRun { control: found, took: Duration::ZERO };
+        let printed = as_json(&[control], &[row], &score, BackendKind::Docker).to_string();
+        let proof = proof_of(printed.as_bytes()).unwrap();
+        assert_eq!((proof.tool, proof.backend), (Some(evidence::this_tool()), Some(BackendKind::Docker)));
+        assert_eq!((proof.catalogue, proof.exit_code), (Some(catalogue().count()), 4));
+        assert_eq!(
+            (proof.controls[0].cells, proof.controls[0].alarms.as_slice()),
+            (7, &["a cell".to_owned()][..])
+        );
+        assert_eq!(proof.faults[0].result, FaultResult::Killed);
+    }
 }

@@ -16,7 +16,7 @@ use crate::exit::{OrExit as _, Outcome};
 use crate::{child, platform, say, signals, tools};
 use summary::{Ending, Line, exit_code};
 
-const PARTS: [TestPart; 8] = [
+const PARTS: [TestPart; 9] = [
     TestPart::Cargo,
     TestPart::Process,
     TestPart::Docker,
@@ -25,6 +25,7 @@ const PARTS: [TestPart; 8] = [
     TestPart::Judges,
     TestPart::Matrix,
     TestPart::Prove,
+    TestPart::Disturb,
 ];
 
 /// The tests of builds that can make mistakes. In the whole workspace as before, so that cargo finds every foreign
@@ -35,6 +36,10 @@ const SEEDED_FAULTS: [&str; 4] = [
     "--test",
     "seeded",
 ];
+
+/// Disturbances that `harness/world/tests/disturbances.rs` makes already, each on processes and for a shorter time: all of them
+/// would take more than two minutes.
+const DISTURBED_BY_CARGO: [&str; 2] = ["agent-killed", "connection-limit"];
 
 /// What the parts have in common.
 struct Run {
@@ -71,6 +76,9 @@ pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
                 }
             }
             TestPart::Prove => lines.push(run.timed("seeded faults on processes", run.prove()).await),
+            TestPart::Disturb => {
+                lines.push(run.timed("disturbances on processes", run.disturb()).await);
+            }
             TestPart::Judges => lines.push(run.timed("judges of others' making", run.judges()).await),
         }
     }
@@ -108,7 +116,8 @@ impl Run {
 
     async fn cargo_test(&self, further: &[&str]) -> Ending {
         let mut command = build::cargo();
-        command.args(["test", "--workspace", "--locked"]).args(further);
+        // One red target must not hide what is in the others.
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(further);
         match &self.nats_server {
             Ok(found) => command.env("BULKHEAD_NATS_SERVER", &found.path),
             Err(error) => return Ending::unjudged(format!("no nats-server for the tests: {error:#}")),
@@ -151,6 +160,19 @@ impl Run {
     async fn prove(&self) -> Ending {
         let mut command = tools::this_program();
         command.args(["prove", "--backend", "process"]);
+        self.command(command).await
+    }
+
+    /// Canaries have bounds on how late they may be: this part runs alone, as all parts do. What processes cannot show is shown as
+    /// not covered.
+    async fn disturb(&self) -> Ending {
+        if let Err(error) = &self.nats_server {
+            return Ending::unjudged(format!("no nats-server to disturb: {error:#}"));
+        }
+        let mut command = tools::this_program();
+        command.args(["disturb", "--backend", "process", "--only"]);
+        let ids = bulkhead_world::catalogue().iter().map(|disturbance| disturbance.id);
+        command.args(ids.filter(|id| !DISTURBED_BY_CARGO.contains(id)));
         self.command(command).await
     }
 
