@@ -7,7 +7,7 @@ use std::time::Instant;
 use bulkhead_plan::access::{Expectation, Outcome};
 use bulkhead_runtime::probe::grpc::Answer;
 use bulkhead_runtime::probe::nats::{Delivered, Interest, Login, Message, Session, login};
-use bulkhead_runtime::probe::{Nonce, Presented, Sight, TraceId};
+use bulkhead_runtime::probe::{Nonce, Observation, Presented, Sight, TraceId};
 use cucumber::World;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -15,7 +15,7 @@ use crate::platform::{Platform, PlatformError};
 use crate::report::Conclusion;
 use crate::steps::Reading;
 use crate::words::Peer;
-use bulkhead_runtime::probe::verdict::Judged;
+use bulkhead_runtime::probe::verdict::{Judged, Refusals, judge_operation};
 
 /// The world of one scenario.
 #[derive(Debug, World)]
@@ -27,10 +27,14 @@ pub(crate) struct Scene {
     pub(crate) nonce: Nonce,
     judged: Vec<(Peer, Judged)>,
     sessions: BTreeMap<Peer, Session>,
+    /// What the broker refused on connections that it had accepted.
+    refusals: Refusals,
     /// Who listens, in the order in which they began.
     pub(crate) listeners: Vec<Listener>,
     /// What each listener received of this scenario's messages.
     pub(crate) received: BTreeMap<Peer, Vec<Message>>,
+    /// What was sent that others might hear.
+    pub(crate) sent: Vec<String>,
     /// What the last gRPC call was answered with, and its trace.
     pub(crate) answer: Option<Answer>,
     /// The trace of the last gRPC call.
@@ -94,8 +98,10 @@ impl Scene {
             nonce: Nonce::fresh(),
             judged: Vec::new(),
             sessions: BTreeMap::new(),
+            refusals: Refusals::default(),
             listeners: Vec::new(),
             received: BTreeMap::new(),
+            sent: Vec::new(),
             answer: None,
             trace: None,
             reply: None,
@@ -115,6 +121,9 @@ impl Scene {
 
     /// Puts the scenario on its platform; the runner does so before the first step.
     pub(crate) fn enter(&mut self, platform: Arc<Platform>) {
+        if let Ok(broker) = platform.target(&Peer::Broker) {
+            self.refusals = Refusals::since(platform.book.end(&broker.page));
+        }
         self.platform = Some(platform);
     }
 
@@ -130,6 +139,34 @@ impl Scene {
     /// Notes a certificate that takes part.
     pub(crate) fn show(&mut self, credential: Option<&Presented>) {
         self.certificates.extend(credential.cloned());
+    }
+
+    /// Notes something that was sent and that others might hear, whether the broker took it or not.
+    pub(crate) fn send<T>(&mut self, sent: &Observation<T>) {
+        if matches!(sent.sight, Sight::Answered(_) | Sight::Refused(_)) {
+            self.sent.push(sent.to_string());
+        }
+        self.note(sent);
+    }
+
+    /// What was seen on a connection that the broker had accepted, joined with its own record of it where it refused.
+    ///
+    /// `evidence` tells what was seen, and whatever else there is to tell.
+    pub(crate) async fn said<T>(
+        &self,
+        seen: &Observation<T>,
+        subject: &str,
+        evidence: Vec<String>,
+    ) -> Result<Judged, Unmet> {
+        self.refusals.remember(seen);
+        self.confirmed(Judged::new(judge_operation(&seen.sight, subject), evidence)).await
+    }
+
+    /// The same where the outcome is not what was seen alone.
+    pub(crate) async fn confirmed(&self, judged: Judged) -> Result<Judged, Unmet> {
+        let platform = self.platform()?;
+        let page = platform.target(&Peer::Broker)?.page;
+        Ok(self.refusals.confirm(&platform.book, &page, judged).await)
     }
 
     /// Files what an attempt of a peer came to.

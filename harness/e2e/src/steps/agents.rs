@@ -182,7 +182,7 @@ async fn answer_of(scene: &mut Scene, service: Peer) -> Step {
         Some(Answer::Results(answer)) => answer.agent_id.clone(),
         other => return scene.unclear(format!("no answer names its agent: {other:?}")),
     };
-    if !found.is_empty() && name.starts_with(&found) {
+    if name.split('.').next() == Some(found.as_str()) {
         return Ok(());
     }
     scene.unclear(format!("the answer is of '{found}', not of {name}"))

@@ -12,7 +12,7 @@ use crate::platform::{Platform, PlatformError};
 use crate::scene::{Scene, Step, Unmet};
 use crate::stand_in::{StandIn, impostor};
 use crate::words::{FlawWord, Peer, Service, Tenant};
-use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use bulkhead_runtime::probe::verdict::between;
 
 #[when(expr = "{peer} connects to {peer}")]
 async fn connects(scene: &mut Scene, who: Peer, service: Peer) -> Step {
@@ -108,7 +108,7 @@ async fn speaks_for(scene: &mut Scene, who: &Peer, other: &Peer, mut session: Se
         Sight::Answered(()) => Ok(as_itself.to_string()),
         _ => Err(as_itself.to_string()),
     };
-    let judged = Judged::new(judge_operation(&as_other.sight, &their_subject), vec![as_other.to_string()]);
+    let judged = scene.said(&as_other, &their_subject, vec![as_other.to_string()]).await?;
     scene.file(who, between(control.clone(), judged, control));
     Ok(())
 }

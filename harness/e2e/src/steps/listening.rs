@@ -10,7 +10,7 @@ use cucumber::{Parameter, given, then};
 use crate::platform::{Platform, PlatformError};
 use crate::scene::{Listener, Scene, Step, Unmet};
 use crate::words::{Peer, UnknownWord};
-use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use bulkhead_runtime::probe::verdict::between;
 
 /// What can be listened to, or said.
 #[derive(Debug, Clone, PartialEq, Eq, Parameter)]
@@ -115,7 +115,7 @@ async fn listen(scene: &mut Scene, who: &Peer, topic: &Topic, group: Option<&str
     listener.interest = interest;
     let after = hears(scene, &listener).await;
     scene.listeners.push(listener);
-    let mut judged = Judged::new(judge_operation(&report.sight, &subject), vec![report.to_string()]);
+    let mut judged = scene.said(&report, &subject, vec![report.to_string()]).await?;
     judged.model = model_of_listening(scene, who, topic, group.is_some())?;
     scene.file(who, between(before, judged, after));
     Ok(())
@@ -225,6 +225,9 @@ async fn receives(scene: &mut Scene, who: Peer) -> Step {
 async fn does_not_receive(scene: &mut Scene, who: Peer) -> Step {
     if !is_listening(&scene.listeners, &who) {
         return scene.unclear(format!("{who} was not let listen, so that its silence says nothing"));
+    }
+    if scene.sent.is_empty() {
+        return scene.unclear(format!("nothing was sent that {who} could have received"));
     }
     heard_nothing(scene, &who)
 }

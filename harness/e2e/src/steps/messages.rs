@@ -8,7 +8,7 @@ use cucumber::when;
 use super::listening::{Topic, hears, is_listening, itself, settle};
 use crate::scene::{Scene, Step};
 use crate::words::{Peer, Tenant};
-use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use bulkhead_runtime::probe::verdict::between;
 
 #[when(expr = "{peer} publishes a result")]
 async fn publishes_a_result(scene: &mut Scene, who: Peer) -> Step {
@@ -18,7 +18,7 @@ async fn publishes_a_result(scene: &mut Scene, who: Peer) -> Step {
     let subject = Topic::Results(word.clone()).subject(&*scene.platform()?, &scene.nonce)?;
     let nonce = scene.nonce.clone();
     let sent = scene.session(&who).await?.publish(&subject, nonce.as_str()).await;
-    scene.note(&sent);
+    scene.send(&sent);
     if !matches!(sent.sight, Sight::Answered(())) {
         return scene.broken(format!("{who} cannot publish a result of its own: {sent}"));
     }
@@ -32,8 +32,9 @@ async fn publishes(scene: &mut Scene, who: Peer, topic: Topic) -> Step {
     let own = itself(scene, &who).await?;
     let before = hears(scene, &own).await;
     let sent = scene.session(&who).await?.publish(&subject, nonce.as_str()).await;
+    scene.send(&sent);
     let after = hears(scene, &own).await;
-    let mut judged = Judged::new(judge_operation(&sent.sight, &subject), vec![sent.to_string()]);
+    let mut judged = scene.said(&sent, &subject, vec![sent.to_string()]).await?;
     let operation = match &topic {
         Topic::Results(word) => Some((MessageOperation::Publish, word)),
         Topic::Jobs(word) => Some((MessageOperation::RequestJob, word)),
@@ -61,6 +62,7 @@ async fn answers_itself(scene: &mut Scene, who: Peer, tenant: Tenant) -> Step {
     let asked = session.publish_with(&own.own_subject, Some(&target), &Headers::default(), "answer me").await;
     let heard = session.next(own.own, |message| message.reply.is_some()).await;
     let answered = session.publish(&target, nonce.as_str()).await;
+    scene.send(&answered);
     if !matches!(heard.sight, Sight::Answered(_)) {
         return scene
             .unclear(format!("{who} did not get its own message, so that nothing was answered: {heard}"));
@@ -71,18 +73,16 @@ async fn answers_itself(scene: &mut Scene, who: Peer, tenant: Tenant) -> Step {
     let after = hears(scene, &own).await;
     settle(scene).await?;
     let evidence = vec![asked.to_string(), heard.to_string(), answered.to_string()];
-    let crossed = match tenant_received(scene) {
-        true => Outcome::Allowed,
-        false => match judge_operation(&answered.sight, &target) {
-            // The broker took it, and it went nowhere but into the answerer's own account.
-            Outcome::Allowed => Outcome::Denied(DenialReason::OtherAccount),
-            refused => refused,
-        },
+    let mut judged = scene.said(&answered, &target, evidence).await?;
+    judged.outcome = match (tenant_received(scene), judged.outcome) {
+        (true, _) => Outcome::Allowed,
+        // The broker took it, and it went nowhere but into the answerer's own account.
+        (false, Outcome::Allowed) => Outcome::Denied(DenialReason::OtherAccount),
+        (false, refused) => refused,
     };
     let platform = scene.platform()?;
     let operation = platform.message(MessageOperation::AnswerInto, &tenant.0)?;
-    let judged =
-        Judged::new(crossed, evidence).under(platform.expected(platform.as_itself(&who)?, operation));
+    let judged = judged.under(platform.expected(platform.as_itself(&who)?, operation));
     scene.file(&who, between(before, judged, after));
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::listening::{Topic, hears, itself, job_subject, settle};
 use crate::scene::{Scene, Step, Unmet};
 use crate::words::{Peer, Tenant};
-use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use bulkhead_runtime::probe::verdict::between;
 
 /// The header in which the broker says who asks.
 const REQUEST_INFO: &str = "Nats-Request-Info";
@@ -78,7 +78,7 @@ async fn asks_claiming(scene: &mut Scene, who: Peer, tenant: Tenant) -> Step {
 async fn ask_service(scene: &mut Scene, who: &Peer, reply: Option<&str>, headers: &Headers) -> Step {
     let (nonce, subject) = (scene.nonce.clone(), format!("svc.echo-{}", scene.nonce));
     let sent = scene.session(who).await?.publish_with(&subject, reply, headers, nonce.as_str()).await;
-    scene.note(&sent);
+    scene.send(&sent);
     let offered: Interest = scene.offered.ok_or_else(|| Unmet("no service is offered".to_owned()))?;
     let session = scene.session(&Peer::Poller).await?;
     let heard = session.next(offered, |message| message.text() == nonce.as_str()).await;
@@ -165,7 +165,7 @@ async fn ask(
     let mut evidence = vec![report.to_string()];
     evidence.extend(reply.as_ref().map(|reply| format!("answered: {:.300}", reply.text())));
     scene.reply = reply;
-    let judged = Judged::new(judge_operation(&report.sight, subject), evidence).under(model);
+    let judged = scene.said(&report, subject, evidence).await?.under(model);
     scene.file(who, between(before, judged, after));
     Ok(())
 }

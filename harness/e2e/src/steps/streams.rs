@@ -15,7 +15,7 @@ use super::storage::{
 };
 use crate::scene::{Scene, Step, Unmet};
 use crate::words::{Peer, Tenant};
-use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
+use bulkhead_runtime::probe::verdict::between;
 
 /// How long a copying stream may take to hold its first message.
 const COPY_DEADLINE: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ async fn reserves_too_much(scene: &mut Scene, who: Peer) -> Step {
     let before = works(scene, &who).await;
     let asked = create(scene, &who, &config).await?;
     let after = works(scene, &who).await;
-    let judged = Judged::new(judge_operation(&asked.sight, ""), vec![asked.to_string()]);
+    let judged = scene.said(&asked, "", vec![asked.to_string()]).await?;
     scene.file(&who, between(before, judged, after));
     Ok(())
 }
@@ -207,7 +207,7 @@ async fn attempt(
         evidence.push(format!("answered: {answer}"));
         scene.seen.push(format!("{answer} {}", payload(answer)));
     }
-    let mut judged = Judged::new(judge_operation(&asked.sight, &subject), evidence);
+    let mut judged = scene.said(&asked, &subject, evidence).await?;
     if let Some((operation, owner)) = in_the_model {
         let platform = scene.platform()?;
         judged =

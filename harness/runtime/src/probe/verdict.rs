@@ -11,6 +11,7 @@
 //! - nothing is concluded unless a valid peer was served by the same server before and after.
 
 mod join;
+mod refusals;
 mod word;
 
 use super::records::{Audit, BrokerRecord, Complaint};
@@ -18,6 +19,7 @@ use super::{Refusal, Sight};
 use bulkhead_plan::access::{DenialReason, Expectation, Outcome};
 
 pub use join::{Door, RECORD_DEADLINE, join, recorded_acceptance, served_as_well};
+pub use refusals::Refusals;
 pub use word::judge_in_the_clear;
 
 /// What one attempt came to, and everything that says so.
