@@ -95,7 +95,9 @@ impl Refusals {
                 Outcome::Inconclusive("it is not known which refusal of the broker's it was".to_owned());
         }
         for refused in told {
-            let wanted = format!("a refusal of {:?}, subject {:?}", refused.local, refused.subject);
+            let from =
+                refused.local.map_or_else(|| "an unknown address".to_owned(), |local| local.to_string());
+            let wanted = format!("a refusal of {from}, subject {:?}", refused.subject);
             // Its record is due since it was refused: a broker that records nothing is not waited for again and again.
             let wanted = (wanted.as_str(), RECORD_DEADLINE.saturating_sub(refused.when.elapsed()));
             match book.find_nth(page, self.since, refused.earlier, wanted, |line| refused.is_in(line)).await {
@@ -154,8 +156,9 @@ mod tests {
     async fn confirmed(lines: &[String], seen: &[Observation<()>]) -> Outcome {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
+        std::fs::write(&log, "").unwrap();
+        let book = Book::open([(PAGE.to_owned(), Source::File(log.clone()))]);
         std::fs::write(&log, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
-        let book = Book::open([(PAGE.to_owned(), Source::File(log))]);
         let refusals = Refusals::since(Place::default());
         seen.iter().for_each(|one| refusals.remember(one));
         // Long ago, so that nothing is waited for that is not there.
