@@ -1,5 +1,5 @@
-//! What each service was given: its folder is all that it sees, and all that a thief of its machine finds. The files are
-//! told apart by what is in them, not by what they are called.
+//! What each service was given: its folder is all that it sees, and all that a thief of its machine finds. In a container that is
+//! whatever the engine says is mounted there. The files are told apart by what is in them, not by what they are called.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -44,9 +44,9 @@ pub(crate) fn attempt(site: &Site, cells: &[Cell]) {
     }
 }
 
-/// What is in one service's folder.
+/// What is in one service's folder, or folders.
 struct Folder {
-    path: PathBuf,
+    path: String,
     /// Everything, since a key may be in anything.
     files: Vec<(PathBuf, Searched)>,
     keys: Vec<Key>,
@@ -63,28 +63,35 @@ impl Folder {
     fn of(site: &Site, holder: &PeerName) -> Result<Self, String> {
         let record = site.record()?;
         let id = service_of(record, holder).ok_or_else(|| format!("{holder} is no service here"))?;
-        let path = record.state_dir.join("services").join(id.to_string());
-        let mut folder = Self::empty(path.clone());
-        folder.read(&path)?;
+        let paths = site.vantages.folders_of(record, &id);
+        let paths = paths.ok_or_else(|| format!("it is not known what is mounted into {id}"))?;
+        let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let mut folder = Self::empty(shown.join(" and "));
+        paths.iter().try_for_each(|path| folder.read(path))?;
         Ok(folder)
     }
 
-    const fn empty(path: PathBuf) -> Self {
+    const fn empty(path: String) -> Self {
         Self { path, files: Vec::new(), keys: Vec::new(), certificates: Vec::new() }
     }
 
-    /// Reads everything below `path`. A file that cannot be read might be anything: then nothing is known.
+    /// Reads a file, or everything below a folder. What cannot be read might be anything: then nothing is known.
     fn read(&mut self, path: &Path) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-        for entry in std::fs::read_dir(path).map_err(failed)? {
-            let entry = entry.map_err(failed)?.path();
-            let facts = std::fs::metadata(&entry).map_err(failed)?;
-            if facts.is_dir() {
-                self.read(&entry)?;
-                continue;
+        let facts = std::fs::metadata(path).map_err(failed)?;
+        if !facts.is_dir() {
+            if !facts.is_file() {
+                return Err(format!(
+                    "{} is neither a file nor a folder, and is there to be used",
+                    path.display()
+                ));
             }
-            let bytes = std::fs::read(&entry).map_err(failed)?;
-            self.take(&entry, bytes, facts.permissions().mode());
+            let bytes = std::fs::read(path).map_err(failed)?;
+            self.take(path, bytes, facts.permissions().mode());
+            return Ok(());
+        }
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            self.read(&entry.map_err(failed)?.path())?;
         }
         Ok(())
     }
@@ -108,8 +115,8 @@ impl Folder {
     fn has_own_key(&self, site: &Site, holder: &PeerName) -> Result<String, String> {
         let own = self.judge(site, holder, &Artefact::Key(holder.clone()));
         match own.outcome {
-            Outcome::Allowed => Ok(format!("its own key is in {}", self.path.display())),
-            _ => Err(format!("not even its own key is in {}: {:?}", self.path.display(), own.evidence)),
+            Outcome::Allowed => Ok(format!("its own key is in {}", self.path)),
+            _ => Err(format!("not even its own key is in {}: {:?}", self.path, own.evidence)),
         }
     }
 
@@ -140,8 +147,7 @@ impl Folder {
             _ => DenialReason::NotGiven,
         };
         let (keys, certificates) = (self.keys.len(), self.certificates.len());
-        let searched =
-            format!("{} of {holder}: {keys} private keys, {certificates} certificates", self.path.display());
+        let searched = format!("{} of {holder}: {keys} private keys, {certificates} certificates", self.path);
         match found {
             Err(why) => Judged::inconclusive(why),
             Ok(files) if files.is_empty() => Judged::new(Outcome::Denied(absent), vec![searched]),
@@ -211,7 +217,7 @@ mod tests {
             ("bundle.bin", [&b"something before "[..], &pkcs8, b" and after"].concat()),
         ];
         for (name, bytes) in forms {
-            let mut folder = Folder::empty(PathBuf::from("/nowhere"));
+            let mut folder = Folder::empty("/nowhere".to_owned());
             folder.take(Path::new("public.der"), key.public_key_raw().to_vec(), 0o600);
             folder.take(Path::new("other.pem"), other.serialize_pem().into(), 0o600);
             folder.take(Path::new("other.der"), other.serialize_der(), 0o600);

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use bulkhead_plan::environment::{BackendKind, RunningService};
+use bulkhead_plan::fault::Wiring;
 use bulkhead_plan::placement::Placement;
 use bulkhead_plan::{EnvironmentSpec, Role, Service, ServiceId, Topology};
 use futures::future::BoxFuture;
@@ -22,8 +23,8 @@ pub struct Placed {
     pub topology: Topology,
     /// Where each service will be for the others, and where it will see its files.
     pub placement: Placement,
-    /// Whether agents' ports are published on every address of this machine: a mistake, which only a seeded fault makes.
-    pub publishes_agents: bool,
+    /// In which other way than planned containers are put up: a mistake, which only a seeded fault makes.
+    pub mistake: Option<Wiring>,
 }
 
 /// What a service is doing.

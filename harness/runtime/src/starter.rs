@@ -302,7 +302,7 @@ impl Starter {
         let planned = placed.topology.clone();
         if let Some(wiring) = self.options.fault.and_then(Fault::wiring) {
             placed.topology = wiring.rewire(&planned);
-            placed.publishes_agents = wiring.publishes_agents();
+            placed.mistake = Some(wiring);
         }
         let readiness = Readiness::from_state(self.workdir.path())?;
         let ready_timeout = self.options.ready_timeout;

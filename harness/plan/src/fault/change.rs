@@ -46,6 +46,8 @@ pub enum Wiring {
     PublishedAgents,
     /// The first agent is on the network of the host.
     HostNetwork,
+    /// Agents' containers mount the folder in which everybody's certificates and keys are.
+    SharedCertificates,
 }
 
 /// A fault that cannot be seeded into what is planned today.
@@ -144,11 +146,6 @@ impl Wiring {
     pub fn rewire(self, topology: &Topology) -> Topology {
         topology.rewired(self)
     }
-
-    /// Whether agents' ports are published on every address of the host.
-    pub fn publishes_agents(self) -> bool {
-        self == Self::PublishedAgents
-    }
 }
 
 impl fmt::Display for Change {
@@ -169,6 +166,9 @@ impl fmt::Display for Change {
             Self::Wiring(Wiring::HostNetwork) => formatter.write_str("an agent on the network of the host"),
             Self::Wiring(Wiring::PublishedAgents) => {
                 formatter.write_str("agents' ports on every address of the host")
+            }
+            Self::Wiring(Wiring::SharedCertificates) => {
+                formatter.write_str("the folder of all certificates and keys mounted into agents")
             }
             Self::Code { agents: true, poller: true } => {
                 formatter.write_str("a build of agents and poller with the mistake")

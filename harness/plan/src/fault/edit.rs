@@ -162,7 +162,12 @@ fn words(topology: &Topology, texts: [&'static str; 3]) -> Result<Vec<Words>, Ed
     for (place, tenant) in tenants.iter().enumerate() {
         let other = &tenants[(place + 1) % tenants.len()].slug;
         let mut base = first.clone();
-        base.extend([("{tenant}", tenant.slug.to_string()), ("{other}", other.to_string())]);
+        let previous = &tenants[(place + tenants.len() - 1) % tenants.len()].slug;
+        base.extend([
+            ("{tenant}", tenant.slug.to_string()),
+            ("{other}", other.to_string()),
+            ("{previous}", previous.to_string()),
+        ]);
         let agents = tenant.agents.iter().take(if asks("{agent}") { usize::MAX } else { 1 });
         fillings.extend(agents.map(|agent| {
             let mut words = base.clone();

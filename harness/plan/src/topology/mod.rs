@@ -141,7 +141,7 @@ impl Topology {
             Wiring::GuestOfAnother => {
                 self.tenants().get(1).map(|tenant| NetworkName::Tenant(tenant.slug.clone()))
             }
-            Wiring::HostNetwork => None,
+            Wiring::HostNetwork | Wiring::SharedCertificates => None,
         };
         let guests = if wiring == Wiring::GuestOfAnother { 1 } else { usize::MAX };
         let agents = rewired.services.iter_mut().filter(|service| service.role == Role::Agent);

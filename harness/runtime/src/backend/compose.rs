@@ -165,7 +165,7 @@ impl Backend for ComposeBackend {
             let taken = taken.map_err(|error| refused("list the engine's networks", chain(&error)))?;
             let (topology, _) = subnet::place(spec, &taken, 0)?;
             let placement = Placement::containers(&topology)?;
-            let placed = Placed { topology, placement, publishes_agents: false };
+            let placed = Placed { topology, placement, mistake: None };
             self.render(&placed)?;
             Ok(placed)
         }

@@ -183,7 +183,7 @@ impl Backend for DockerBackend {
             let topology =
                 self.to_its_end(async move { networks::create(&docker, &spec, &stamp).await }).await?;
             let placement = Placement::containers(&topology)?;
-            Ok(Placed { topology, placement, publishes_agents: false })
+            Ok(Placed { topology, placement, mistake: None })
         }
         .boxed()
     }

@@ -173,7 +173,7 @@ impl Backend for ProcessBackend {
             let ports = self.reserve(&topology)?;
             let workdir = self.workdir.path().display().to_string();
             let placement = Placement::processes(&topology, &ports, &workdir)?;
-            Ok(Placed { topology, placement, publishes_agents: false })
+            Ok(Placed { topology, placement, mistake: None })
         })
     }
 

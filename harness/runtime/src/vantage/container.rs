@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bollard::Docker;
 use bollard::container::LogOutput;
@@ -51,6 +51,8 @@ pub(super) struct Containers {
 struct Places {
     on: BTreeMap<String, String>,
     port: u16,
+    /// What is mounted into the container.
+    mounts: Vec<PathBuf>,
 }
 
 fn refused(attempt: String, error: &bollard::errors::Error) -> VantageError {
@@ -80,7 +82,10 @@ impl Containers {
                 let address = endpoint.ip_address.filter(|address| !address.is_empty())?;
                 Some((name, address))
             });
-            places.insert(service.id.clone(), Places { on: on.collect(), port: service.role.port() });
+            let sources =
+                facts.mounts.into_iter().flatten().filter_map(|mount| mount.source.map(PathBuf::from));
+            let (on, port, mounts) = (on.collect(), service.role.port(), sources.collect());
+            places.insert(service.id.clone(), Places { on, port, mounts });
         }
         // The platform's network is where the broker is and no tenant's agent; the only one, where all share one.
         let own = of_nats.iter().find(|network| !tenants.values().any(|taken| taken == *network));
@@ -98,9 +103,14 @@ impl Containers {
         network.cloned().ok_or_else(|| VantageError::NoPlace(place.clone()))
     }
 
+    /// Every folder and file of this machine that is mounted into the service's container, as the engine says.
+    pub(super) fn mounts(&self, service: &ServiceId) -> Option<&[PathBuf]> {
+        self.places.get(service).map(|place| place.mounts.as_slice())
+    }
+
     /// The service's address on the network of a place, else any.
     pub(super) fn address(&self, place: &Vantage, service: &ServiceId) -> Option<String> {
-        let Places { on, port } = self.places.get(service)?;
+        let Places { on, port, .. } = self.places.get(service)?;
         let here = self.network_of(place).ok().and_then(|network| on.get(&network));
         here.or_else(|| on.values().next()).map(|address| format!("{address}:{port}"))
     }

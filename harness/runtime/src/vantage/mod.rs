@@ -5,7 +5,7 @@ mod process;
 mod seat;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bulkhead_identity::PeerName;
 use bulkhead_plan::ServiceId;
@@ -143,6 +143,18 @@ impl Vantages {
         match &self.addresses {
             Addresses::OnNetworks(containers) if *place != Vantage::Host => containers.address(place, &id),
             _ => address_of(record, service),
+        }
+    }
+
+    /// The folders that a service has: its own, and in a container whatever is mounted there beside what it stores itself.
+    pub fn folders_of(&self, record: &EnvironmentRecord, service: &ServiceId) -> Option<Vec<PathBuf>> {
+        let stored = record.state_dir.join("data");
+        match &self.addresses {
+            Addresses::OnNetworks(containers) => {
+                let mounts = containers.mounts(service)?.iter();
+                Some(mounts.filter(|source| !source.starts_with(&stored)).cloned().collect())
+            }
+            _ => Some(vec![record.state_dir.join("services").join(service.to_string())]),
         }
     }
 

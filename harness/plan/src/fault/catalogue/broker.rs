@@ -208,7 +208,7 @@ pub(super) const FAULTS: &[Fault] = &[
             replace(
                 "imports: [ { service: { account: PLATFORM, subject: \"svc.{tenant}.>\" }, to: \"svc.>\" } ]",
                 "imports: [ { service: { account: PLATFORM, subject: \"svc.{tenant}.>\" }, to: \"svc.>\" }, { stream: { \
-                 account: T_{other}, subject: \"{other}.agents.>\" }, prefix: \"{tenant}.partners\" } ]",
+                 account: T_{previous}, subject: \"{previous}.agents.>\" }, prefix: \"{tenant}.partners\" } ]",
             ),
         ]),
         Red::Cells(&[cells("nats.listen-at-home").by(&[Other]).open()]),

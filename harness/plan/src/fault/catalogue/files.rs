@@ -3,7 +3,7 @@
 use crate::fault::Caller::{Broker, Own, Poller};
 use crate::fault::Object::{OpenKey, OtherTenant, OwnTenant, Root};
 use crate::fault::pattern::cells;
-use crate::fault::{Change, Fault, FileEdit, Red};
+use crate::fault::{Change, Covered, Fault, FileEdit, Red, Wiring};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -62,6 +62,20 @@ pub(super) const FAULTS: &[Fault] = &[
         }]),
         Red::Cells(&[cells("disk.authority-key").by(&[Own]).at(&[OwnTenant]).open()]),
     ),
+    Fault::new(
+        "certificates-shared",
+        "One volume with everybody's certificates and keys is mounted into the agents' containers.",
+        "upstream's Compose file mounts one volume of certificates into every service (research/serviceradar.md)",
+        Change::Wiring(Wiring::SharedCertificates),
+        Red::Cells(&[
+            cells("disk.authority-key").by(&[Own]).at(&[Root, OwnTenant, OtherTenant]).open(),
+            cells("disk.key").by(&[Own]).at(&[OtherTenant]).open(),
+            cells("disk.trust").by(&[Own]).at(&[OtherTenant]).open(),
+        ]),
+    )
+    // The keys of the platform's own services are in the folder as well.
+    .may_also(&[cells("disk.*").by(&[Own]).open()])
+    .where_covered(Covered::InContainers("a process has no volumes: it reads what it is given, or what its user may")),
     Fault::new(
         "root-key-mounted",
         "The root's key is mounted into the broker, together with the root's certificate.",

@@ -9,6 +9,7 @@ use bollard::models::{
     MountType, NetworkConnectRequest, NetworkingConfig, PortBinding,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
+use bulkhead_plan::fault::Wiring;
 use bulkhead_plan::placement::{CONTAINER_DATA, CONTAINER_FILES, HostPort};
 use bulkhead_plan::{Role, Service, ServiceId, render};
 
@@ -66,6 +67,9 @@ fn host_config(creation: &Creation, placed: &Placed, service: &Service, network:
     if service.role == Role::Nats {
         mounts.push(mount(state.join("data/nats"), CONTAINER_DATA, false));
     }
+    if placed.mistake == Some(Wiring::SharedCertificates) && service.role == Role::Agent {
+        mounts.push(mount(state.join("certs"), "/certs", true));
+    }
     let memory = i64::from(service.role.memory_mib()) << 20;
     HostConfig {
         network_mode: Some(network.unwrap_or(HOST_NETWORK).to_owned()),
@@ -108,7 +112,7 @@ fn mount(source: std::path::PathBuf, target: &str, read_only: bool) -> Mount {
 
 /// The port that was asked for; and where the host cannot reach containers, one that the engine chooses.
 fn published(placed: &Placed, service: &Service) -> Option<HashMap<String, Option<Vec<PortBinding>>>> {
-    if placed.publishes_agents && service.role == Role::Agent {
+    if placed.mistake == Some(Wiring::PublishedAgents) && service.role == Role::Agent {
         let everywhere = PortBinding { host_ip: Some("0.0.0.0".to_owned()), host_port: Some(String::new()) };
         return Some(HashMap::from([(tcp(service.container_port), Some(vec![everywhere]))]));
     }
