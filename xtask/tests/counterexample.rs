@@ -51,6 +51,14 @@ fn a_counterexample_is_a_feature_that_runs() {
     assert_eq!(ended.code, Some(OK), "{ended:#?}");
     assert!(ended.output.contains("4 passed, 0 failed, 0 could not be judged"), "{ended:#?}");
 
+    let ended = repeated(&name, folder.path(), &spec, &[]);
+    assert_eq!(
+        ended.code,
+        Some(OK),
+        "where no cell is wrong by itself, the whole table is repeated: {ended:#?}"
+    );
+    assert!(ended.errors.contains("the whole table"), "{ended:#?}");
+
     let gone = cells[0].replace("acme", "globex");
     let ended = repeated(&name, folder.path(), &spec, &[gone]);
     assert_eq!(ended.code, Some(NOT_JUDGED), "a cell that there is not is not as predicted: {ended:#?}");

@@ -1,8 +1,8 @@
-//! A cell of the access matrix as a sentence: how a counterexample of a random topology is repeated.
+//! Cells of the access matrix as sentences: how a counterexample of a random topology is repeated.
 
-use bulkhead_matrix::{MatrixError, Options, StandIns};
+use bulkhead_matrix::{MatrixError, Options, Run, StandIns};
 use bulkhead_plan::access::{Conclusion, Model};
-use bulkhead_plan::matrix::Plan;
+use bulkhead_plan::matrix::{Entry, Plan};
 use cucumber::then;
 
 use crate::scene::{Scene, Step, Unmet};
@@ -14,6 +14,29 @@ async fn is_as_predicted(scene: &mut Scene, cell: String) -> Step {
     if plan.cells().is_empty() {
         return scene.unclear(format!("the access matrix of this platform has no cell {cell}"));
     }
+    let run = fill(scene, &plan).await?;
+    match run.table.entries().first() {
+        Some(entry) => judge(scene, entry),
+        None => scene.unclear("nothing was attempted"),
+    }
+}
+
+/// Also where no cell is wrong by itself: an outcome that was never seen, a cell that was not attempted.
+#[then(expr = "the whole access matrix is as predicted")]
+async fn is_as_predicted_everywhere(scene: &mut Scene) -> Step {
+    let plan = Plan::of(&Model::of_record(&scene.platform()?.record));
+    let run = fill(scene, &plan).await?;
+    if let Some(red) = run.table.red().next() {
+        return judge(scene, red);
+    }
+    match run.table.exit_code() {
+        0 => Ok(()),
+        _ => scene.unclear(format!("the table is flawed: {:?}", run.table.flaws())),
+    }
+}
+
+async fn fill(scene: &Scene, plan: &Plan) -> Result<Run, Unmet> {
+    let platform = scene.platform()?;
     let folder = platform.binaries.clone();
     let folder = folder.ok_or_else(|| Unmet("the place of the programs is not known".to_owned()))?;
     let options = Options {
@@ -22,11 +45,11 @@ async fn is_as_predicted(scene: &mut Scene, cell: String) -> Step {
         run: bulkhead_matrix::fresh_run(),
         tell: Box::new(|_| {}),
     };
-    let run = bulkhead_matrix::run(platform.record.clone(), &plan, options).await;
-    let run = run.map_err(|error: MatrixError| Unmet(error.to_string()))?;
-    let Some(entry) = run.table.entries().first() else {
-        return scene.unclear("nothing was attempted");
-    };
+    let run = bulkhead_matrix::run(platform.record.clone(), plan, options).await;
+    run.map_err(|error: MatrixError| Unmet(error.to_string()))
+}
+
+fn judge(scene: &mut Scene, entry: &Entry) -> Step {
     entry.measured.evidence.iter().for_each(|line| scene.note(line));
     match entry.conclusion {
         Conclusion::Passed => Ok(()),
