@@ -205,6 +205,10 @@ pub enum SideDoor {
     Cluster,
     /// NATS over WebSocket (8080), where `no_auth_user` counts.
     WebSocket,
+    /// NATS over MQTT (1883), where `no_auth_user` counts as well.
+    Mqtt,
+    /// NATS's gateways between clusters (7222).
+    Gateway,
     /// Any other port on which the service listens.
     Unplanned,
     /// A port of this machine that leads to the service's container from anywhere, and not from the machine itself alone.
@@ -213,8 +217,16 @@ pub enum SideDoor {
 
 impl SideDoor {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Monitoring, Self::LeafNodes, Self::Cluster, Self::WebSocket, Self::Unplanned, Self::Published];
+    pub const ALL: [Self; 8] = [
+        Self::Monitoring,
+        Self::LeafNodes,
+        Self::Cluster,
+        Self::WebSocket,
+        Self::Mqtt,
+        Self::Gateway,
+        Self::Unplanned,
+        Self::Published,
+    ];
 
     /// Where it customarily is.
     pub const fn port(self) -> Option<u16> {
@@ -223,6 +235,8 @@ impl SideDoor {
             Self::LeafNodes => Some(7422),
             Self::Cluster => Some(6222),
             Self::WebSocket => Some(8080),
+            Self::Mqtt => Some(1883),
+            Self::Gateway => Some(7222),
             Self::Unplanned | Self::Published => None,
         }
     }

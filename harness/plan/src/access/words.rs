@@ -36,6 +36,8 @@ words! { SideDoor {
     LeafNodes = "leaf-nodes", "speaks to the leaf node port of";
     Cluster = "cluster", "speaks to the cluster port of";
     WebSocket = "websocket", "speaks WebSocket to";
+    Mqtt = "mqtt", "speaks MQTT to";
+    Gateway = "gateway", "speaks to the gateway port of";
     Unplanned = "unplanned", "speaks to a port that nobody planned of";
     Published = "published", "speaks to a port of this machine that leads to";
 } }

@@ -80,7 +80,7 @@ fn every_pattern_accuses_a_cell_that_there_is() {
 }
 
 /// Operations that are denied to somebody and that no fault turns red, and why not.
-const UNSHAKEN: [(&str, &str); 2] = [
+const UNSHAKEN: [(&str, &str); 3] = [
     (
         "nats.ask-in-its-name",
         "the broker writes who asks over whatever a client wrote, and nothing turns that off",
@@ -89,6 +89,7 @@ const UNSHAKEN: [(&str, &str); 2] = [
         "net.cluster",
         "with JetStream and no routes the broker refuses to start: the fault is broker-cluster-open",
     ),
+    ("net.gateway", "the same, for which the fault is broker-gateway-open"),
 ];
 
 #[test]

@@ -95,4 +95,27 @@ pub(super) const FAULTS: &[Fault] = &[
             cells("net.unplanned").at(&[Broker]).open().on(Ground::Processes),
         ]),
     ),
+    Fault::new(
+        "broker-mqtt-with-default-user",
+        "The broker speaks MQTT without TLS, and takes whoever comes there for the poller (`no_auth_user`).",
+        "research/nats-isolation.md, attacks: no_auth_user leaks with verify, or on WebSocket and MQTT listeners",
+        Change::Files(&[FileEdit::Append {
+            file: "services/nats/nats.conf",
+            text: "\nmqtt { listen: \"0.0.0.0:{port 1883}\", no_auth_user: \"poller.serviceradar\" }\n",
+        }]),
+        Red::Cells(&[
+            cells("net.mqtt").at(&[Broker]).open().on(Ground::Containers).unseen_from(NO_WAY_IN),
+            cells("net.unplanned").at(&[Broker]).open().on(Ground::Processes),
+        ]),
+    ),
+    Fault::new(
+        "broker-gateway-open",
+        "The broker takes gateways from other clusters, without asking who they are.",
+        "nats-server's documentation on gateways: without `authorization` any server joins the super-cluster",
+        Change::Files(&[FileEdit::Append {
+            file: "services/nats/nats.conf",
+            text: "\ngateway { name: bulkhead, listen: \"0.0.0.0:{port 7222}\" }\n",
+        }]),
+        Red::RefusesToStart("JetStream cluster requires configured routes"),
+    ),
 ];
