@@ -162,9 +162,7 @@ mod tests {
         let refusals = Refusals::since(Place::default());
         seen.iter().for_each(|one| refusals.remember(one));
         // Long ago, so that nothing is waited for that is not there.
-        let mut said = refusals.said.lock().unwrap();
-        said.iter_mut().for_each(|one| one.when -= RECORD_DEADLINE.mul_f64(0.9));
-        drop(said);
+        refusals.said.lock().unwrap().iter_mut().for_each(|one| one.when -= RECORD_DEADLINE.mul_f64(0.9));
         let evidence = seen.last().map(ToString::to_string).into_iter().collect();
         refusals.confirm(&book, PAGE, Judged::new(DENIED, evidence)).await.outcome
     }
