@@ -136,8 +136,13 @@ async fn side_door(
         Ok(probe) => probe,
         Err(why) => return Judged::inconclusive(why),
     };
+    let own_ports = match own_ports(site, service) {
+        Ok(ports) => ports,
+        Err(why) => return Judged::inconclusive(why),
+    };
     let (mut outcome, mut evidence) = (Outcome::Unreachable, Vec::new());
     for address in doors {
+        let is_own = own_ports.iter().any(|port| address.ends_with(&format!(":{port}")));
         let words = "GET /varz HTTP/1.1\r\nHost: nats\r\nConnection: close\r\n\r\n".to_owned();
         let order = Order::Ask { address, words, deadline_ms: CONNECT_LIMIT_MS };
         let seen = match probe.attempt(order).await {
@@ -149,9 +154,7 @@ async fn side_door(
             // On a network of containers the address is the service's own: whoever answers there is the service.
             Sight::Answered(Answered::Bytes(bytes)) => {
                 let text = String::from_utf8_lossy(bytes).into_owned();
-                let ours = has_its_own_address(site)
-                    || door == SideDoor::Unplanned
-                    || text.contains(identity.as_str());
+                let ours = has_its_own_address(site) || is_own || text.contains(identity.as_str());
                 let told = format!("{seen}: {text:.200}");
                 let outcome = match ours {
                     true => Outcome::Allowed,
@@ -161,10 +164,8 @@ async fn side_door(
                 };
                 (outcome, told)
             }
-            _ if door == SideDoor::Unplanned || has_its_own_address(site) => {
-                (Outcome::Allowed, seen.to_string())
-            }
-            // What our processes listen on is looked at door by door; so this is another program of the machine.
+            _ if is_own || has_its_own_address(site) => (Outcome::Allowed, seen.to_string()),
+            // Nothing that our own process listens on; so this is another program of the machine.
             _ if site.record().is_ok() => (Outcome::Unreachable, format!("somebody else's: {seen}")),
             // A door that speaks TLS, or another protocol, does not say whose it is.
             _ => (
@@ -204,11 +205,21 @@ async fn addresses(
     match door.port() {
         Some(port) => Ok(vec![address(port)]),
         None => {
-            let id = service_of(site.record()?, service).ok_or_else(|| format!("{service} is no service"))?;
-            let ports = listening_ports(site, &id)?;
-            let others = ports.into_iter().filter(|port| port.to_string() != own_port);
+            let others =
+                own_ports(site, service)?.into_iter().filter(|port| port.to_string() != own_port);
             Ok(others.map(address).collect())
         }
+    }
+}
+
+/// What the service's own process listens on, where it is one of this machine's and is known.
+fn own_ports(site: &Site, service: &PeerName) -> Result<Vec<u16>, String> {
+    match site.record() {
+        Ok(record) if record.backend == BackendKind::Process => {
+            let id = service_of(record, service).ok_or_else(|| format!("{service} is no service"))?;
+            listening_ports(site, &id)
+        }
+        _ => Ok(Vec::new()),
     }
 }
 

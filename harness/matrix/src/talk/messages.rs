@@ -114,7 +114,7 @@ impl Round<'_> {
         let mut evidence = vec![taken.to_string()];
         let mut outcome = match judge_operation(&taken.sight, subject) {
             Outcome::Allowed => self.heard(self.nonce.as_str(), &mut evidence).await?,
-            refused => refused,
+            refused => self.unless_heard(refused, self.nonce.as_str(), &mut evidence).await?,
         };
         let is_kept = subject.starts_with(&self.conventions.within(&self.owner.tenant, ""))
             && self.conventions.kept_results(&self.owner.tenant).is_some();
@@ -155,6 +155,21 @@ impl Round<'_> {
         let heard = self.owner.has_heard(text).await?;
         evidence.push(format!("{} has heard {text}: {heard}", self.owner.tenant));
         Ok(if heard { Outcome::Allowed } else { Outcome::Denied(DenialReason::OtherAccount) })
+    }
+
+    /// A refusal stands only while the owner has not heard what was refused: the broker takes its time to say no, and none to
+    /// deliver.
+    async fn unless_heard(
+        &self,
+        refused: Outcome,
+        text: &str,
+        evidence: &mut Vec<String>,
+    ) -> Result<Outcome, String> {
+        let heard = self.owner.has_heard(text).await?;
+        if heard {
+            evidence.push(format!("{} has heard {text} all the same", self.owner.tenant));
+        }
+        Ok(if heard { Outcome::Allowed } else { refused })
     }
 
     async fn publish(&self, subject: &str) -> Result<Judged, String> {
@@ -219,7 +234,12 @@ impl Round<'_> {
         let (report, answer) = asked.split();
         let mut evidence = vec![report.to_string()];
         evidence.extend(answer.map(|answer| format!("answered: {:.200}", answer.text())));
-        Ok(Judged::new(judge_operation(&report.sight, &subject), evidence))
+        let outcome = match judge_operation(&report.sight, &subject) {
+            Outcome::Allowed => Outcome::Allowed,
+            // Whoever answers may be cut off from whoever asked; that it was given the job is enough.
+            refused => self.unless_heard(refused, self.nonce.as_str(), &mut evidence).await?,
+        };
+        Ok(Judged::new(outcome, evidence))
     }
 
     /// The owner gives its own agent a job, and hears the answer in its inbox; where agents take none, it answers itself.
@@ -265,7 +285,7 @@ impl Round<'_> {
         evidence.push(sent.to_string());
         let outcome = match judge_operation(&sent.sight, &target) {
             Outcome::Allowed => self.heard(&answer, &mut evidence).await?,
-            refused => refused,
+            refused => self.unless_heard(refused, &answer, &mut evidence).await?,
         };
         Ok(Judged::new(outcome, evidence))
     }
@@ -284,7 +304,11 @@ impl Round<'_> {
         let mut evidence = vec![sent.to_string()];
         match judge_operation(&sent.sight, &own) {
             Outcome::Allowed => {}
-            refused => return Ok(Judged::new(refused, evidence)),
+            refused => {
+                let outcome =
+                    self.unless_heard(refused, &format!("receipt-{}", self.nonce), &mut evidence).await?;
+                return Ok(Judged::new(outcome, evidence));
+            }
         }
         let PeerName::Tenant(name) = &self.talker.name else {
             return Err("only tenants have results that the platform keeps".to_owned());

@@ -163,12 +163,22 @@ pub(super) fn at_the_broker(name: &PeerName, flaw: &CertificateFlaw, is_user: bo
     let reasons = match flaw {
         CertificateFlaw::None
         | CertificateFlaw::OnlyForClients
-        | CertificateFlaw::TrailingCertificate(_)
-        // The alternative name is the user; the common name is looked at by nobody.
-        | CertificateFlaw::TwoCommonNames(_)
-        | CertificateFlaw::OtherCommonName(_) => return user(is_user),
-        // The root is all that NATS is told: to it every generation that the root has signed is as good as another.
-        CertificateFlaw::StaleGeneration => return user(is_user),
+        | CertificateFlaw::TrailingCertificate(_) => return user(is_user),
+        // Measured on 2.15.1: both let in whom their alternative name says. That is no access that is meant to be, and a
+        // broker that refuses them is none that is broken.
+        CertificateFlaw::TwoCommonNames(_) | CertificateFlaw::OtherCommonName(_) if is_user => {
+            return Expectation::Unspecified(
+                "to NATS the alternative name is the user: the common name is looked at by nobody",
+            );
+        }
+        CertificateFlaw::StaleGeneration if is_user => {
+            return Expectation::Unspecified(
+                "NATS is told the root alone: to it every generation that the root has signed is as good as another",
+            );
+        }
+        CertificateFlaw::TwoCommonNames(_)
+        | CertificateFlaw::OtherCommonName(_)
+        | CertificateFlaw::StaleGeneration => vec![DenialReason::NatsAuthorization],
         CertificateFlaw::IssuedBy(other) if *other == responsible => return user(is_user),
         CertificateFlaw::IssuedBy(AuthorityName::Root) => {
             return Expectation::Unspecified("a stolen root is outside the model");
