@@ -27,8 +27,6 @@ pub enum Deed {
     ReadResults,
     /// Calls an agent.
     Call(Method),
-    /// Asks an agent to be told of its health.
-    WatchHealth,
     /// Asks an agent which services it has.
     Reflect,
 }
@@ -80,8 +78,12 @@ impl Deed {
     pub const OF_THE_BROKER: [Self; 2] =
         [Self::Broker(BrokerOperation::ListenToSystem), Self::Broker(BrokerOperation::AskServers)];
     /// What is called.
-    pub const CALLS: [Self; 4] =
-        [Self::Call(Method::Health), Self::WatchHealth, Self::Call(Method::GetStatus), Self::Reflect];
+    pub const CALLS: [Self; 4] = [
+        Self::Call(Method::Health),
+        Self::Call(Method::WatchHealth),
+        Self::Call(Method::GetStatus),
+        Self::Reflect,
+    ];
 
     /// The word for it in the rows.
     #[must_use]
@@ -93,7 +95,6 @@ impl Deed {
             Self::Broker(operation) => operation.code(),
             Self::ReadResults => "read-results",
             Self::Call(method) => method.code(),
-            Self::WatchHealth => "watch-health",
             Self::Reflect => "reflection",
         }
     }
@@ -153,8 +154,8 @@ impl Cell {
             Deed::Storage(operation) => Some(Operation::Storage { operation, owner: self.owner.clone()? }),
             Deed::ReadResults => Some(Operation::ReadResults { tenant: self.owner.clone()? }),
             Deed::Call(method) => self.call(method),
-            // Their door is the health's.
-            Deed::WatchHealth | Deed::Reflect => self.call(Method::Health),
+            // Its door is the health's.
+            Deed::Reflect => self.call(Method::Health),
         }
     }
 

@@ -205,8 +205,7 @@ async fn addresses(
     match door.port() {
         Some(port) => Ok(vec![address(port)]),
         None => {
-            let others =
-                own_ports(site, service)?.into_iter().filter(|port| port.to_string() != own_port);
+            let others = own_ports(site, service)?.into_iter().filter(|port| port.to_string() != own_port);
             Ok(others.map(address).collect())
         }
     }

@@ -114,13 +114,17 @@ impl PeerVerifier {
         if !may_mint {
             return Err(Refusal::WrongAuthority { issuer: issuer.name().clone(), found: name });
         }
+        self.check_accepted(name)
+    }
+
+    pub(crate) fn check_accepted(&self, name: PeerName) -> Result<PeerName, Refusal> {
         if !self.accepted.iter().any(|pattern| pattern.accepts(&name)) {
             return Err(Refusal::UnexpectedPeer { found: name, expected: self.accepted.to_vec() });
         }
         Ok(name)
     }
 
-    fn issuer_of(&self, certificate: &Certificate) -> Result<&IssuingAuthority, Refusal> {
+    pub(crate) fn issuer_of(&self, certificate: &Certificate) -> Result<&IssuingAuthority, Refusal> {
         let issuer = self.bundle.authority_with_subject(&certificate.issuer);
         issuer.ok_or_else(|| Refusal::UnknownIssuer { issuer: certificate.issuer_text().to_owned() })
     }

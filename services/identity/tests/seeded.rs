@@ -78,7 +78,11 @@ fn of_authorities(f: &Forge) -> Vec<(&'static str, Attempt)> {
         params.distinguished_name.push(DnType::OrganizationalUnitName, "G2");
     });
     let by = |authority| Attempt::as_acme(f, f.leaf(agent_001("acme"), authority));
+    let foreign = f.self_signed_authority(authority_params("ca.example"));
+    let borrowed = f.lent_authority(agent_001("acme"), &f.acme);
     vec![
+        ("by an unknown authority", by(&foreign).sending(&[&foreign.der])),
+        ("by a leaf", by(&borrowed).sending(&[&borrowed.der, &f.acme.der])),
         ("by a subordinate authority", by(&below).sending(&[&below.der, &f.acme.der])),
         ("by a copied authority", by(&copy).sending(&[&copy.der])),
         ("by another generation", by(&newer).sending(&[&newer.der])),
@@ -118,6 +122,19 @@ fn welcome(fault: SeededFault) -> Option<&'static [&'static str]> {
         Fault::VerifierAlternativeNameOnly => &["another agent's subject", "two common names"],
         Fault::VerifierFirstCommonName => &["two common names"],
         Fault::VerifierSubordinateAuthority => &["by a subordinate authority"],
+        Fault::VerifierAnyChain => &[
+            "by an unknown authority",
+            "by a leaf",
+            "by a subordinate authority",
+            "by a copied authority",
+            "by another generation",
+            "by globex's authority",
+            "by the platform's authority",
+            "expired",
+            "not yet valid",
+            "revoked",
+        ],
+        Fault::VerifierLeafAsAuthority => &["by a leaf"],
         Fault::VerifierWrongClock => &["expired", "not yet valid"],
         Fault::VerifierPurposeIgnored => &["without a purpose"],
         Fault::VerifierIssuerByName => &["by a copied authority"],

@@ -151,7 +151,9 @@ const fn who_is(caller: Column) -> &'static str {
 /// What is to be known of a kind of caller beside its name.
 const fn note_on(caller: Column) -> &'static str {
     match caller {
-        Column::Hostile => ", with one thing wrong; those with nothing wrong for that use are the controls, and let in",
+        Column::Hostile => {
+            ", with one thing wrong; those with nothing wrong for that use are the controls, and let in"
+        }
         _ => "",
     }
 }

@@ -297,6 +297,7 @@ fn call(
 fn call_of(method: Method) -> Call {
     match method {
         Method::Health => Call::Health(String::new()),
+        Method::WatchHealth => Call::WatchHealth(String::new()),
         Method::GetStatus => Call::GetStatus(StatusRequest {
             service_name: "agent-process".to_owned(),
             service_type: "process".to_owned(),

@@ -293,6 +293,8 @@ pub enum CallTarget {
 pub enum Method {
     /// `grpc.health.v1.Health/Check`.
     Health,
+    /// `grpc.health.v1.Health/Watch`, of which the first answer counts.
+    WatchHealth,
     /// `monitoring.AgentService/GetStatus`.
     GetStatus,
     /// `monitoring.AgentService/GetResults`.
@@ -307,8 +309,9 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Health,
+        Self::WatchHealth,
         Self::GetStatus,
         Self::GetResults,
         Self::StreamResults,

@@ -54,6 +54,7 @@ words! { Manner {
 
 words! { Method {
     Health = "health", "asks for the health of";
+    WatchHealth = "watch-health", "watches the health of";
     GetStatus = "get-status", "calls GetStatus of";
     GetResults = "get-results", "calls GetResults of";
     StreamResults = "stream-results", "calls StreamResults of";

@@ -47,6 +47,8 @@ pub struct GrpcConventions {
 pub enum MethodName {
     /// `grpc.health.v1.Health/Check`.
     Health,
+    /// `grpc.health.v1.Health/Watch`.
+    WatchHealth,
     /// `monitoring.AgentService/GetStatus`.
     GetStatus,
     /// `monitoring.AgentService/GetResults`.
@@ -60,8 +62,9 @@ pub enum MethodName {
 }
 
 impl MethodName {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Health,
+        Self::WatchHealth,
         Self::GetStatus,
         Self::GetResults,
         Self::StreamResults,
@@ -72,6 +75,7 @@ impl MethodName {
     pub(super) const fn method(self) -> Method {
         match self {
             Self::Health => Method::Health,
+            Self::WatchHealth => Method::WatchHealth,
             Self::GetStatus => Method::GetStatus,
             Self::GetResults => Method::GetResults,
             Self::StreamResults => Method::StreamResults,

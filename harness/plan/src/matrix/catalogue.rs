@@ -246,11 +246,14 @@ impl<'a> Cast<'a> {
                 for method in Method::ALL {
                     call(method, TenantMetadata::Absent, RequestAuthority::Target);
                 }
-                for metadata in self.claims() {
-                    call(Method::Health, metadata, RequestAuthority::Target);
-                }
-                for other in self.other_services(service) {
-                    call(Method::Health, TenantMetadata::Absent, RequestAuthority::Other(other));
+                // Everybody with the health, which is granted to all, and whoever is granted data with those as well.
+                for method in [Method::Health].into_iter().chain(data_of(&who, service)) {
+                    for metadata in self.claims() {
+                        call(method, metadata, RequestAuthority::Target);
+                    }
+                    for other in self.other_services(service) {
+                        call(method, TenantMetadata::Absent, RequestAuthority::Other(other));
+                    }
                 }
             }
         }
@@ -399,6 +402,15 @@ fn agent_id(name: &PeerName) -> Option<AgentId> {
     match name {
         PeerName::Tenant(name) => Some(name.agent_id()),
         PeerName::Platform(_) => None,
+    }
+}
+
+/// A method that gives or takes data, which the service grants to such a caller.
+fn data_of(who: &Who, service: &PeerName) -> Option<Method> {
+    match (who, service) {
+        (Who::Peer(PeerName::Platform(_)), PeerName::Tenant(_)) => Some(Method::GetStatus),
+        (Who::Peer(PeerName::Tenant(_)), PeerName::Platform(_)) => Some(Method::ReportStatus),
+        _ => None,
     }
 }
 

@@ -114,6 +114,46 @@ fn every_operation_that_is_denied_to_somebody_is_turned_red_by_a_fault() {
     assert_eq!(unshaken, listed, "an operation that no fault turns red proves nothing");
 }
 
+/// What is wrong with certificates that our own services refuse, and that no fault lets pass, and why not.
+const UNFORGED: [(&str, &str); 3] = [
+    (
+        "extra-name",
+        "two walls: the authority may not name it, and a leaf has one name; one mistake leaves the other",
+    ),
+    (
+        "other-alternative-name",
+        "two walls as well: the authority may not name it, and it differs from the subject",
+    ),
+    (
+        "valid",
+        "nothing is wrong with it: real certificates of others stand for it, let pass by verifier-root-is-enough",
+    ),
+];
+
+#[test]
+fn every_flaw_that_our_services_refuse_is_let_pass_by_a_fault() {
+    let mut refused = BTreeMap::<&'static str, bool>::new();
+    for topology in topologies() {
+        for backend in BACKENDS {
+            let plan = Plan::of(&Model::of_topology(&topology, backend));
+            for planned in plan.cells() {
+                let Who::Forged { flaw, .. } = &planned.cell.who else { continue };
+                let code = planned.cell.operation.code();
+                if code == "tls.handshake" && matches!(planned.expected, Expectation::Denied(_)) {
+                    let shaken = covered(backend).any(|fault| {
+                        fault.required(Ground::of(backend)).any(|red| red.matches(&planned.cell))
+                    });
+                    *refused.entry(flaw.code()).or_default() |= shaken;
+                }
+            }
+        }
+    }
+    let unshaken: Vec<&str> = refused.iter().filter(|(_, shaken)| !**shaken).map(|(code, _)| *code).collect();
+    let listed: Vec<&str> = UNFORGED.iter().map(|(code, _)| *code).collect();
+    assert!(refused.len() > 10, "{refused:?}");
+    assert_eq!(unshaken, listed, "a flaw that no fault lets pass proves nothing");
+}
+
 #[test]
 fn every_change_fits_what_is_rendered_and_changes_something() {
     for topology in topologies() {

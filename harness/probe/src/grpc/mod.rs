@@ -24,6 +24,7 @@ use tonic::metadata::{
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::tls::{Hello, label};
@@ -87,6 +88,8 @@ pub enum Call {
     StreamStatus(Vec<PollerStatusChunk>),
     /// `grpc.health.v1.Health/Check` of a service's name.
     Health(String),
+    /// `grpc.health.v1.Health/Watch` of a service's name, read to its first answer: the stream itself never ends.
+    WatchHealth(String),
 }
 
 /// What came back.
@@ -101,7 +104,7 @@ pub enum Answer {
     Chunks(Vec<ResultsChunk>),
     /// To [`Call::ReportStatus`] and [`Call::StreamStatus`].
     Reported(PollerStatusResponse),
-    /// To [`Call::Health`]: whether it is SERVING.
+    /// To [`Call::Health`] and [`Call::WatchHealth`]: whether it is SERVING.
     Serving(bool),
 }
 
@@ -116,6 +119,7 @@ impl Call {
             Self::ReportStatus(_) => "monitoring.PollerService/ReportStatus",
             Self::StreamStatus(_) => "monitoring.PollerService/StreamStatus",
             Self::Health(_) => "grpc.health.v1.Health/Check",
+            Self::WatchHealth(_) => "grpc.health.v1.Health/Watch",
         }
     }
 }
@@ -199,8 +203,13 @@ async fn dispatch(channel: Channel, metadata: MetadataMap, what: Call) -> Result
         Call::Health(service) => {
             let message = HealthCheckRequest { service };
             let answer = HealthClient::new(channel).check(with(metadata, message)).await?;
-            let serving = tonic_health::pb::health_check_response::ServingStatus::Serving;
-            Ok(Answer::Serving(answer.into_inner().status() == serving))
+            Ok(Answer::Serving(answer.into_inner().status() == ServingStatus::Serving))
+        }
+        Call::WatchHealth(service) => {
+            let message = HealthCheckRequest { service };
+            let mut told = HealthClient::new(channel).watch(with(metadata, message)).await?.into_inner();
+            let first = told.message().await?;
+            Ok(Answer::Serving(first.is_some_and(|told| told.status() == ServingStatus::Serving)))
         }
     }
 }

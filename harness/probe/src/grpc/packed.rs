@@ -25,6 +25,7 @@ enum Kind {
     ReportStatus,
     StreamStatus,
     Health,
+    WatchHealth,
     NotServing,
 }
 
@@ -48,6 +49,15 @@ impl Packed {
         Self { kind, messages: messages.iter().map(|one| Bytes(one.encode_to_vec())).collect() }
     }
 
+    fn name(kind: Kind, name: String) -> Self {
+        Self { kind, messages: vec![Bytes(name.into_bytes())] }
+    }
+
+    fn into_name(self) -> Result<String, Unreadable> {
+        let Bytes(bytes) = self.messages.into_iter().next().ok_or(Unreadable::Missing)?;
+        String::from_utf8(bytes).map_err(|_| Unreadable::Name)
+    }
+
     fn first<M: Message + Default>(&self) -> Result<M, Unreadable> {
         let Bytes(bytes) = self.messages.first().ok_or(Unreadable::Missing)?;
         Ok(M::decode(bytes.as_slice())?)
@@ -66,7 +76,8 @@ impl From<Call> for Packed {
             Call::StreamResults(message) => Self::one(Kind::StreamResults, &message),
             Call::ReportStatus(message) => Self::one(Kind::ReportStatus, &message),
             Call::StreamStatus(chunks) => Self::several(Kind::StreamStatus, &chunks),
-            Call::Health(service) => Self { kind: Kind::Health, messages: vec![Bytes(service.into_bytes())] },
+            Call::Health(service) => Self::name(Kind::Health, service),
+            Call::WatchHealth(service) => Self::name(Kind::WatchHealth, service),
         }
     }
 }
@@ -81,10 +92,8 @@ impl TryFrom<Packed> for Call {
             Kind::StreamResults => Self::StreamResults(packed.first()?),
             Kind::ReportStatus => Self::ReportStatus(packed.first()?),
             Kind::StreamStatus => Self::StreamStatus(packed.all::<PollerStatusChunk>()?),
-            Kind::Health | Kind::NotServing => {
-                let Bytes(bytes) = packed.messages.into_iter().next().ok_or(Unreadable::Missing)?;
-                Self::Health(String::from_utf8(bytes).map_err(|_| Unreadable::Name)?)
-            }
+            Kind::Health | Kind::NotServing => Self::Health(packed.into_name()?),
+            Kind::WatchHealth => Self::WatchHealth(packed.into_name()?),
         })
     }
 }
@@ -111,7 +120,7 @@ impl TryFrom<Packed> for Answer {
             Kind::GetResults => Self::Results(packed.first()?),
             Kind::StreamResults => Self::Chunks(packed.all::<ResultsChunk>()?),
             Kind::ReportStatus | Kind::StreamStatus => Self::Reported(packed.first()?),
-            Kind::Health => Self::Serving(true),
+            Kind::Health | Kind::WatchHealth => Self::Serving(true),
             Kind::NotServing => Self::Serving(false),
         })
     }

@@ -23,6 +23,8 @@ pub(crate) fn believing(
     let of_these = [
         SeededFault::VerifierRootIsEnough,
         SeededFault::VerifierSubordinateAuthority,
+        SeededFault::VerifierAnyChain,
+        SeededFault::VerifierLeafAsAuthority,
         SeededFault::AnyGeneration,
     ];
     let fault = of_these.into_iter().find(|fault| is_on(*fault))?;
@@ -32,6 +34,8 @@ pub(crate) fn believing(
     match fault {
         SeededFault::VerifierRootIsEnough => Some(peer.below_the_root()),
         SeededFault::VerifierSubordinateAuthority => peer.below_an_authority(),
+        SeededFault::VerifierAnyChain => Some(peer.by_its_own_word()),
+        SeededFault::VerifierLeafAsAuthority => peer.below_a_leaf(),
         _ => peer.of_any_generation(),
     }
 }
@@ -64,6 +68,35 @@ impl Peer<'_> {
             let anchor = webpki::anchor_from_trusted_cert(authority.certificate().der());
             anchor.is_ok_and(|anchor| self.path(&anchor).is_ok())
         })?;
+        Some(self.verifier.check_names(&self.certificate, authority))
+    }
+
+    /// Whoever has signed it: the peer is whom its leaf names, if that is somebody who is accepted.
+    fn by_its_own_word(&self) -> Result<PeerName, Refusal> {
+        let name = profile::check(&self.certificate, self.verifier.role).map_err(Refusal::Profile)?;
+        self.verifier.check_accepted(name)
+    }
+
+    /// A leaf that is sent, and is good itself, has signed it.
+    fn below_a_leaf(&self) -> Option<Result<PeerName, Refusal>> {
+        let (signer, der) = self.sent.iter().find_map(|der| {
+            let signer = read(der).ok()?;
+            (signer.subject == self.certificate.issuer).then_some((signer, der))
+        })?;
+        let authority = self.verifier.issuer_of(&signer).ok()?;
+        let end_entity = EndEntityCert::try_from(der).ok()?;
+        self.verifier.check_path(&end_entity, &signer, authority, self.now).ok()?;
+        let anchor = webpki::anchor_from_trusted_cert(der).ok()?;
+        let signed = self.end_entity.verify_for_usage(
+            self.verifier.provider.signature_verification_algorithms.all,
+            slice::from_ref(&anchor),
+            &[],
+            self.now,
+            Purpose(self.verifier.key_usage()),
+            None,
+            None,
+        );
+        signed.ok()?;
         Some(self.verifier.check_names(&self.certificate, authority))
     }
 

@@ -55,6 +55,12 @@ faults! {
     /// enforced, and the peer's own intermediates count (research; CVE-2002-0862 is its class). Shows in a leaf of a
     /// subordinate authority that is sent along.
     VerifierSubordinateAuthority = "verifier-subordinate-authority", Identity;
+    /// A certificate is demanded, and whoever has signed it is welcome: Go's `tls.RequireAnyClientCert`, nginx'
+    /// `ssl_verify_client optional_no_ca` (CWE-295). Shows in a leaf that has signed itself.
+    VerifierAnyChain = "verifier-any-chain", Identity;
+    /// Basic constraints are not looked at, so that a leaf is an authority: CVE-2002-0862. Shows in a leaf that another
+    /// leaf of the tenant's has signed, and which is sent along.
+    VerifierLeafAsAuthority = "verifier-leaf-as-authority", Identity;
     /// The time is the certificate's own. Shows in an expired leaf and in one that is not valid yet; the dates of the
     /// authority are still asked at that time.
     VerifierWrongClock = "verifier-wrong-clock", Identity;

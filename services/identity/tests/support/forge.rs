@@ -129,6 +129,11 @@ impl Forge {
         Authority::new(params, Some(signer))
     }
 
+    /// A leaf whose holder signs with its key as if it were an authority.
+    pub(crate) fn lent_authority(&self, params: CertificateParams, signer: &Authority) -> Authority {
+        Authority::new(params, Some(signer))
+    }
+
     pub(crate) fn self_signed_authority(&self, params: CertificateParams) -> Authority {
         Authority::new(params, None)
     }

@@ -111,7 +111,7 @@ fn wrong_metadata(tenant: Option<&TenantSlug>, metadata: &TenantMetadata) -> Opt
 
 fn is_granted(caller: &PeerName, target: &CallTarget, method: Method) -> bool {
     match (target, method) {
-        (_, Method::Health) => true,
+        (_, Method::Health | Method::WatchHealth) => true,
         (CallTarget::Agent { .. }, Method::GetStatus | Method::GetResults | Method::StreamResults) => {
             caller.tenant().is_none()
         }

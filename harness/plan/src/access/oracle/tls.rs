@@ -161,9 +161,9 @@ pub(super) fn impersonation(who: &Who, service: &PeerName, dialler: &PeerName) -
 pub(super) fn at_the_broker(name: &PeerName, flaw: &CertificateFlaw, is_user: bool) -> Expectation {
     let responsible = responsible(name);
     let reasons = match flaw {
-        CertificateFlaw::None
-        | CertificateFlaw::OnlyForClients
-        | CertificateFlaw::TrailingCertificate(_) => return user(is_user),
+        CertificateFlaw::None | CertificateFlaw::OnlyForClients | CertificateFlaw::TrailingCertificate(_) => {
+            return user(is_user);
+        }
         // Measured on 2.15.1: both let in whom their alternative name says. That is no access that is meant to be, and a
         // broker that refuses them is none that is broken.
         CertificateFlaw::TwoCommonNames(_) | CertificateFlaw::OtherCommonName(_) if is_user => {

@@ -56,6 +56,26 @@ pub(super) const FAULTS: &[Fault] = &[
         Red::Cells(&[believed(&[Hostile("under-subordinate")])]),
     ),
     Fault::new(
+        "verifier-any-chain",
+        "A certificate is demanded, and whoever has signed it is welcome.",
+        "CWE-295; Go's tls.RequireAnyClientCert, nginx' ssl_verify_client optional_no_ca",
+        BOTH,
+        Red::Cells(&[
+            believed(&[Hostile("self-signed")]),
+            believed(&[Hostile("unknown-authority")]),
+            cells("tls.handshake").by(&[Other]).at(&[Agent]).open(),
+        ]),
+    )
+    .may_also(&[// No wall of certificates stands: others speak in its place, or none.
+        cells("tls.*"), cells("grpc.*")]),
+    Fault::new(
+        "verifier-leaf-as-authority",
+        "Basic constraints are not looked at: whoever has a certificate issues further ones.",
+        "CVE-2002-0862; research/mtls-identity.md, attack catalogue: leaf used as CA",
+        BOTH,
+        Red::Cells(&[believed(&[Hostile("under-leaf")])]),
+    ),
+    Fault::new(
         "verifier-wrong-clock",
         "The time is the certificate's own: nothing expires.",
         "research/mtls-identity.md, attack catalogue: expired by one second, not yet valid",

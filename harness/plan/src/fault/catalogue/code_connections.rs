@@ -63,7 +63,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "The tenant in the metadata is not compared with the certificate's.",
         "research/mtls-identity.md: an x-tenant-id must be absent or equal the certificate's",
         BOTH,
-        Red::Cells(&[cells("grpc.*+claim").open().unseen_from(NOBODY_CALLS)]),
+        Red::Cells(&[
+            cells("grpc.*+claim").open().unseen_from(NOBODY_CALLS),
+            cells("grpc.*+claim-unreadable").open().unseen_from(NOBODY_CALLS),
+        ]),
     )
     .may_also(&[cells("grpc.*+claim*").open()]),
     Fault::new(
