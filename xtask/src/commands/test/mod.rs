@@ -7,8 +7,11 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use bulkhead_judges::Python;
+use bulkhead_plan::environment::BackendKind;
+use bulkhead_plan::fault::{Fault, Ground, catalogue};
 use bulkhead_runtime::build;
 use bulkhead_runtime::nats_binary::NatsBinary;
+use bulkhead_world::Disturbance;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{TestArguments, TestPart};
@@ -75,9 +78,15 @@ pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
                     lines.push(run.timed(&format!("access matrix on {title}"), part).await);
                 }
             }
-            TestPart::Prove => lines.push(run.timed("seeded faults on processes", run.prove()).await),
+            TestPart::Prove => {
+                lines.push(run.timed("seeded faults on processes", run.prove()).await);
+                let part = run.prove_on_engine();
+                lines.push(run.timed("seeded faults that only containers show", part).await);
+            }
             TestPart::Disturb => {
                 lines.push(run.timed("disturbances on processes", run.disturb()).await);
+                let part = run.disturb_on_engine();
+                lines.push(run.timed("disturbances that only containers show", part).await);
             }
             TestPart::Judges => lines.push(run.timed("judges of others' making", run.judges()).await),
         }
@@ -163,6 +172,17 @@ impl Run {
         self.command(command).await
     }
 
+    async fn prove_on_engine(&self) -> Ending {
+        if !tools::engine_answers().await {
+            return no_engine();
+        }
+        let hidden = |fault: &&Fault| fault.not_covered(Ground::of(BackendKind::Process)).is_some();
+        let mut command = tools::this_program();
+        command.args(["prove", "--backend", "docker", "--only"]);
+        command.args(catalogue().filter(hidden).map(Fault::id));
+        self.command(command).await
+    }
+
     /// Canaries have bounds on how late they may be: this part runs alone, as all parts do. What processes cannot show is shown as
     /// not covered.
     async fn disturb(&self) -> Ending {
@@ -173,6 +193,17 @@ impl Run {
         command.args(["disturb", "--backend", "process", "--only"]);
         let ids = bulkhead_world::catalogue().iter().map(|disturbance| disturbance.id);
         command.args(ids.filter(|id| !DISTURBED_BY_CARGO.contains(id)));
+        self.command(command).await
+    }
+
+    async fn disturb_on_engine(&self) -> Ending {
+        if !tools::engine_answers().await {
+            return no_engine();
+        }
+        let hidden = |disturbance: &&Disturbance| disturbance.not_covered(BackendKind::Process).is_some();
+        let mut command = tools::this_program();
+        command.args(["disturb", "--backend", "docker", "--only"]);
+        command.args(bulkhead_world::catalogue().iter().filter(hidden).map(|disturbance| disturbance.id));
         self.command(command).await
     }
 

@@ -60,11 +60,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "A certificate is demanded, and whoever has signed it is welcome.",
         "CWE-295; Go's tls.RequireAnyClientCert, nginx' ssl_verify_client optional_no_ca",
         BOTH,
-        Red::Cells(&[
-            believed(&[Hostile("self-signed")]),
-            believed(&[Hostile("unknown-authority")]),
-            cells("tls.handshake").by(&[Other]).at(&[Agent]).open(),
-        ]),
+        Red::Cells(&[believed(&[Hostile("self-signed")]), believed(&[Hostile("unknown-authority")])]),
     )
     .may_also(&[// No wall of certificates stands: others speak in its place, or none.
         cells("tls.*"), cells("grpc.*")]),

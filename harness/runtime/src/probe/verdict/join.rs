@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bulkhead_plan::access::Outcome;
+use bulkhead_plan::access::{DenialReason, Outcome};
 
 use super::word::judge_by_word;
 use super::{Judged, Record, judge, judge_operation};
@@ -129,8 +129,9 @@ pub fn served_as_well(lines: &[Line], refused: impl Fn(&Line) -> bool, local: So
     let ends = lines[refusal + 1..].iter().position(handshake).map_or(lines.len(), |next| refusal + 1 + next);
     let refused = lines[refusal].audit.as_ref();
     let served = |line: &&Line| {
-        let is_another_call = |audit: &Audit| !refused.is_some_and(|refused| is_of_one_call(audit, refused));
-        let accepted = |audit: &Audit| audit.event == Event::Accepted && is_another_call(audit);
+        let handled =
+            |audit: &Audit| refused.is_some_and(|refused| is_refused_by_its_handler(audit, refused));
+        let accepted = |audit: &Audit| audit.event == Event::Accepted && !handled(audit);
         is_of(line, "grpc", local) && line.audit.as_ref().is_some_and(accepted)
     };
     lines[begins..ends].iter().find(served).map(|line| line.text.clone())
@@ -140,9 +141,18 @@ fn is_of(line: &Line, layer: &str, local: SocketAddr) -> bool {
     line.audit.as_ref().is_some_and(|audit| audit.layer == layer && audit.peer() == Some(local))
 }
 
-/// Whether both records are of one call, of which each has a trace of its own.
-fn is_of_one_call(one: &Audit, other: &Audit) -> bool {
-    one.layer == other.layer && one.trace_id.is_some() && one.trace_id == other.trace_id
+/// Reasons for which a call is refused by what it says, after its caller was let in: its handler is who refuses.
+const REFUSED_BY_HANDLERS: [DenialReason; 3] =
+    [DenialReason::ForeignClaim, DenialReason::AgentOther, DenialReason::TenantOther];
+
+/// Whether a call was let in to be refused by its handler. For any other reason it never comes there, and a record that says so
+/// is one of a call that was served.
+fn is_refused_by_its_handler(accepted: &Audit, refused: &Audit) -> bool {
+    let one_call = accepted.layer == refused.layer
+        && accepted.trace_id.is_some()
+        && accepted.trace_id == refused.trace_id;
+    let reason = refused.reason.as_deref();
+    one_call && REFUSED_BY_HANDLERS.iter().any(|handled| Some(handled.code()) == reason)
 }
 
 /// A refusal of this very attempt: by its trace where the call was read, else by its address. A call that was
@@ -154,8 +164,6 @@ fn refuses(audit: &Audit, local: SocketAddr, trace: Option<&TraceId>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bulkhead_plan::access::DenialReason;
-
     use super::*;
     use crate::probe::records::Source;
 
@@ -196,6 +204,22 @@ mod tests {
             let found = served_as_well(&lines, refused, ([127, 0, 0, 1], 7).into());
             assert_eq!(found.is_some(), served, "{of}: {found:?}");
             assert_eq!(served_as_well(&lines, refused, ([127, 0, 0, 1], 8).into()), None, "{of}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_served_and_refused_was_refused_by_its_handler_or_not_at_all() {
+        let of_one_call = |event: &str, reason: &str| {
+            let text = format!(
+                r#"{{"kind":"audit","event":"{event}","layer":"grpc","peer":"127.0.0.1:7","reason":"{reason}","trace_id":"one"}}"#
+            );
+            Line { audit: Audit::parse(&text), broker: None, text }
+        };
+        let refused = |line: &Line| line.audit.as_ref().is_some_and(|audit| audit.event == Event::Refused);
+        for reason in DenialReason::ALL {
+            let lines = [of_one_call("accepted", "none"), of_one_call("refused", reason.code())];
+            let served = served_as_well(&lines, refused, ([127, 0, 0, 1], 7).into()).is_some();
+            assert_eq!(served, !REFUSED_BY_HANDLERS.contains(reason), "{reason}");
         }
     }
 
@@ -352,14 +376,17 @@ mod tests {
     #[test]
     fn a_call_that_its_handler_refused_is_one_call_and_another_on_its_connection_is_not() {
         let record = |event: &str, layer: &str, trace: &str| {
-            let line = format!(r#"{{"kind":"audit","event":"{event}","layer":"{layer}"{trace}}}"#);
+            let reason = "foreign-claim";
+            let line = format!(
+                r#"{{"kind":"audit","event":"{event}","layer":"{layer}","reason":"{reason}"{trace}}}"#
+            );
             Audit::parse(&line).unwrap()
         };
         let refusal = record("refused", "grpc", r#","trace_id":"a""#);
-        assert!(is_of_one_call(&record("accepted", "grpc", r#","trace_id":"a""#), &refusal));
-        assert!(!is_of_one_call(&record("accepted", "grpc", r#","trace_id":"b""#), &refusal));
+        assert!(is_refused_by_its_handler(&record("accepted", "grpc", r#","trace_id":"a""#), &refusal));
+        assert!(!is_refused_by_its_handler(&record("accepted", "grpc", r#","trace_id":"b""#), &refusal));
         let untraced = record("refused", "tls", "");
-        assert!(!is_of_one_call(&record("accepted", "grpc", r#","trace_id":"a""#), &untraced));
-        assert!(!is_of_one_call(&record("accepted", "tls", ""), &untraced));
+        assert!(!is_refused_by_its_handler(&record("accepted", "grpc", r#","trace_id":"a""#), &untraced));
+        assert!(!is_refused_by_its_handler(&record("accepted", "tls", ""), &untraced));
     }
 }
