@@ -54,6 +54,9 @@ fn said_first(out: &mut String, report: &Report) -> fmt::Result {
     for service in report.platform.without_records() {
         property("without-records", service)?;
     }
+    for requirement in report.standards.iter().flat_map(|standard| &standard.requirements) {
+        property(&format!("standard.{}", Escaped(&requirement.id)), requirement.outcome.code())?;
+    }
     writeln!(out, "    </properties>\n  </testsuite>")
 }
 

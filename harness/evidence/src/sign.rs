@@ -72,6 +72,8 @@ pub enum KeyError {
 /// A key that signs. It is never printed.
 pub struct SigningKey {
     pair: Ed25519KeyPair,
+    /// As PKCS #8, so that the evidence can be searched for it.
+    der: Zeroizing<Vec<u8>>,
     origin: KeyOrigin,
 }
 
@@ -97,7 +99,8 @@ impl SigningKey {
             SectionKind::PrivateKey => Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der),
             _ => return Err(not_a_key()),
         };
-        Ok(Self { pair: pair.map_err(|_| not_a_key())?, origin: KeyOrigin::Given })
+        let pair = pair.map_err(|_| not_a_key())?;
+        Ok(Self { pair, der, origin: KeyOrigin::Given })
     }
 
     /// Makes one that nobody keeps.
@@ -107,7 +110,13 @@ impl SigningKey {
     pub fn ephemeral() -> Result<Self, KeyError> {
         let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::NoRandomness)?;
         let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|_| KeyError::NoRandomness)?;
-        Ok(Self { pair, origin: KeyOrigin::Ephemeral })
+        let der = Zeroizing::new(der.as_ref().to_vec());
+        Ok(Self { pair, der, origin: KeyOrigin::Ephemeral })
+    }
+
+    /// Its secret half, for whatever looks for it where it must not be.
+    pub(crate) fn pkcs8(&self) -> &[u8] {
+        &self.der
     }
 
     /// Its public half.

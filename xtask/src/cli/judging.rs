@@ -151,7 +151,7 @@ pub(crate) struct E2eArguments {
     /// With --against: sign with this Ed25519 key (PKCS #8 PEM, mode 0600) in place of one that is thrown away
     #[arg(long, value_name = "FILE", requires_all = ["report", "against"])]
     pub(crate) sign_key: Option<PathBuf>,
-    /// Print the summary as JSON
+    /// Print the summary as JSON; with --against the report
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bulkhead_matrix::Run;
 use bulkhead_plan::foreign::{JudgedPlatform, PlatformDescription};
-use bulkhead_plan::matrix::{Entry, Plan, Table};
+use bulkhead_plan::matrix::Plan;
 use bulkhead_runtime::console;
-use serde_json::{Value, json};
 
 use crate::cli::MatrixArguments;
 use crate::commands::matrix;
@@ -37,15 +35,23 @@ pub(crate) async fn run(arguments: &MatrixArguments, file: &Path) -> Outcome {
     // Before the first attempt: what was in their logs already is not this run's.
     let theirs = Theirs::new(description, described.clone(), folder);
     let run = matrix::attempt(described, &plan, &events, &cancel).await?;
-    if arguments.json {
-        say::line(serde_json::to_string_pretty(&as_json(&run, arguments.filter.as_deref())).or_not_judged()?);
-    } else {
+    if !arguments.json {
         matrix::show(arguments, &run, Paint::for_stdout());
     }
-    let (Some(evidence), outside) = asked else { return Ok(ExitCode::from(run.exit_code())) };
+    let (evidence, outside) = asked;
+    if !arguments.json && evidence.is_none() {
+        return Ok(ExitCode::from(run.exit_code()));
+    }
     let report = evidence::report_of_theirs(&run, &theirs, arguments.filter.as_deref(), outside).await;
-    let written = evidence.write_of_theirs(&report, theirs).await;
-    both(Ok(report.verdict.exit_code), written).map(ExitCode::from)
+    if arguments.json {
+        say::text(report.to_json().or_not_judged()?);
+    }
+    let code = Ok(report.verdict.exit_code);
+    match evidence {
+        Some(evidence) => both(code, evidence.write_of_theirs(&report, theirs).await),
+        None => code,
+    }
+    .map(ExitCode::from)
 }
 
 fn cannot_use(file: &Path) -> String {
@@ -70,36 +76,4 @@ fn show_names(described: &JudgedPlatform) {
             eprintln!("{:>12} {role} is {name}", "");
         }
     }
-}
-
-fn as_json(run: &Run, filter: Option<&str>) -> Value {
-    let table: &Table = &run.table;
-    let cell = |entry: &Entry| {
-        json!({
-            "cell": entry.cell.id(),
-            "layer": entry.cell.layer().code(),
-            "operation": entry.cell.operation.code(),
-            "who": entry.cell.who.to_string(),
-            "from": entry.cell.from.to_string(),
-            "object": entry.cell.operation.object(),
-            "expected": entry.expected.to_string(),
-            "found": entry.measured.outcome.to_string(),
-            "conclusion": entry.conclusion,
-            "evidence": entry.measured.evidence,
-            "unrecorded": entry.measured.unrecorded,
-        })
-    };
-    json!({
-        "cells": table.entries().iter().map(cell).collect::<Vec<_>>(),
-        // Absent of a whole table.
-        "part": table.part().map(|part| json!({ "filter": filter, "cells": part.cells, "of": part.of })),
-        "flaws": table.flaws(),
-        "findings": run.findings,
-        "without_records": run.without_records,
-        "not_covered": table.unasked().iter().map(|unasked| {
-            json!({ "cells": unasked.cells, "reason": unasked.reason })
-        }).collect::<Vec<_>>(),
-        "took_ms": run.took.as_millis(),
-        "exit_code": run.exit_code(),
-    })
 }

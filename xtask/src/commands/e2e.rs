@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use bulkhead_e2e::{Conclusion, Options, Report, ScenarioReport};
+use bulkhead_evidence::bundle;
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
@@ -21,6 +21,9 @@ use crate::{say, signals, tools};
 pub(crate) async fn run(arguments: &E2eArguments) -> Outcome {
     if let Some(file) = &arguments.judged.against {
         return against::run(&as_matrix(arguments), file).await;
+    }
+    if let Some(folder) = &arguments.report {
+        bundle::check_writable(folder).map_err(|error| anyhow::anyhow!("--report: {error}")).or_usage()?;
     }
     let cancel = signals::cancelled_by_signal().or_not_started()?;
     let events = console::on_stderr();
@@ -66,25 +69,17 @@ fn as_matrix(arguments: &E2eArguments) -> MatrixArguments {
 
 async fn options(arguments: &E2eArguments, command: String, events: &Events) -> Result<Options, Failure> {
     let programs = build::programs(&tools::checkout(), events).await.map_err(StartError::from)?;
-    let file = |name: &str| report_file(arguments, name);
+    let file = |name: &str| arguments.report.as_ref().map(|folder| folder.join(name));
     Ok(Options {
         features: arguments.features.clone().unwrap_or_else(|| tools::checkout().join("features")),
         name: arguments.filter.clone(),
         tag: arguments.tag.clone(),
         concurrency: arguments.concurrency,
         binaries: programs.agent.parent().map(PathBuf::from),
-        junit: file("junit.xml")?,
-        json: file("cucumber.json")?,
+        junit: file("junit.xml"),
+        json: file("cucumber.json"),
         command,
     })
-}
-
-fn report_file(arguments: &E2eArguments, name: &str) -> Result<Option<PathBuf>, Failure> {
-    let Some(folder) = &arguments.report else { return Ok(None) };
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("make the report folder {}", folder.display()))
-        .or_usage()?;
-    Ok(Some(folder.join(name)))
 }
 
 /// Runs the scenarios, each told as it ends. An interrupted run is no verdict.

@@ -100,6 +100,28 @@ fn a_specification_that_is_not_there() {
     );
 }
 
+/// Nobody writes there, root neither, and it is there: to make it is no proof.
+const CLOSED_FOLDER: &str = "/proc/self";
+
+#[test]
+fn a_report_folder_that_cannot_be_written_is_known_before_anything_starts() {
+    let (name, folder) = (Name::new(), tempfile::tempdir().unwrap());
+    let below_a_file = file(&folder, "file", "") + "/reports";
+    let described = "schema_version: 1\nname: x\ntrust: { root: r.pem }\nplatform: {}\n";
+    let described = file(&folder, "described.yaml", described);
+    for command in ["e2e", "matrix"] {
+        for (reports, word) in [(CLOSED_FOLDER, "cannot write into"), (&below_a_file, "cannot make")] {
+            let own = ["--name", name.as_str(), "--backend", "process", "--tenants", "2", "--fresh"];
+            for whose in [&own[..], &["--against", &described]] {
+                let line = [&[command, "--report", reports], whose].concat();
+                let ended = xtask(&line, &[NO_ENGINE]);
+                ended.assert_refused(&line.join(" "), USAGE, &["--report: ", word, reports]);
+            }
+        }
+    }
+    name.assert_untouched("nothing was started");
+}
+
 #[test]
 fn an_engine_that_is_asked_for_and_does_not_answer() {
     let words =

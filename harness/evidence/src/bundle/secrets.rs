@@ -125,11 +125,7 @@ impl Secrets {
     /// # Errors
     /// One is there.
     pub fn are_not_in(&self, file: &str, bytes: &[u8]) -> Result<(), SecretsError> {
-        let found = |what: String| Err(SecretsError::Found { file: file.to_owned(), what });
-        if bytes.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
-            return found("there is one in PEM".to_owned());
-        }
-        self.find(&Searched::new(bytes)).map_or(Ok(()), |owner| found(owner.to_owned()))
+        none_of_them_is_in(&[self], file, bytes)
     }
 
     /// Whose key is there, whatever else is: as it is, in hexadecimal, or in Base64 wherever its lines break.
@@ -138,6 +134,17 @@ impl Secrets {
         let hit = search.find(&searched.bytes).or_else(|| search.find(&searched.joined));
         hit.map(|hit| self.owners.get(hit.pattern().as_usize()).map_or("", String::as_str))
     }
+}
+
+/// Looks for several keepers' keys in one file, which is made ready once.
+pub(super) fn none_of_them_is_in(all: &[&Secrets], file: &str, bytes: &[u8]) -> Result<(), SecretsError> {
+    let found = |what: String| Err(SecretsError::Found { file: file.to_owned(), what });
+    if bytes.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
+        return found("there is one in PEM".to_owned());
+    }
+    let searched = Searched::new(bytes);
+    let owner = all.iter().find_map(|secrets| secrets.find(&searched));
+    owner.map_or(Ok(()), |owner| found(owner.to_owned()))
 }
 
 /// What is searched, made ready once for any number of keys.

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{
     CellReport, Component, NotCovered, PartFacts, PlatformFacts, Proof, Report, RunFacts, SCHEMA_VERSION,
-    Scenarios, Tool, counts, picture,
+    Scenarios, Tool, counts, picture, standards,
 };
 use crate::report::verdict::Verdict;
 
@@ -111,8 +111,10 @@ impl Report {
             proof,
             scenarios,
             picture: picture(&cells),
+            standards: Vec::new(),
             cells,
         };
+        report.standards = standards(&report);
         report.verdict = Verdict::of(&report);
         report
     }

@@ -8,6 +8,7 @@ mod judge;
 mod outside;
 mod platform;
 mod proof;
+mod standards;
 mod verdict;
 
 use std::fmt;
@@ -24,17 +25,18 @@ pub use judge::{counts, picture};
 pub use outside::{OutsideError, proof_of, scenarios_of};
 pub use platform::{Described, PlatformFacts, Role, StartedBy, TenantFacts};
 pub use proof::{Control, FaultOutcome, FaultResult, Proof};
+pub use standards::{ProvedBy, RequirementOutcome, RequirementReport, StandardReport, standards};
 pub(crate) use verdict::grouped;
 pub use verdict::{Verdict, VerdictWord};
 
 /// The version of the format. A reader refuses any other.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Everything that a run found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// The version of this format: 2.
+    /// The version of this format: 3.
     pub schema_version: u32,
     /// What it all comes to. It follows from the rest, and a verifier computes it again.
     pub verdict: Verdict,
@@ -56,6 +58,8 @@ pub struct Report {
     pub scenarios: Option<Scenarios>,
     /// The cells, gathered by operation and kind of caller.
     pub picture: Vec<PictureRow>,
+    /// What the cells are evidence for, in the terms of public standards.
+    pub standards: Vec<StandardReport>,
     /// Every attempt, in the order of the plan.
     pub cells: Vec<CellReport>,
 }

@@ -68,8 +68,7 @@ impl Verdict {
         let scenarios = report.scenarios.iter().flat_map(|found| &found.scenarios);
         let mut worst = report.cells.iter().map(|cell| cell.conclusion).max();
         worst = worst.map(|worst| scenarios.map(|one| one.conclusion).fold(worst, Ord::max));
-        let is_not_so = !report.flaws.is_empty() || !report.platform.findings().is_empty();
-        if is_not_so || report.proof.as_ref().is_some_and(Proof::casts_doubt) {
+        if casts_doubt(report) {
             worst = worst.map(|worst| worst.max(Conclusion::Inconclusive));
         }
         let word = match worst {
@@ -82,6 +81,12 @@ impl Verdict {
         let exit_code = Conclusion::exit_code(worst);
         Self { word, exit_code, sentence: sentence(word, report), further: further(word, report) }
     }
+}
+
+/// Whether something beside the cells says that they prove nothing.
+pub(super) fn casts_doubt(report: &Report) -> bool {
+    let is_not_so = !report.flaws.is_empty() || !report.platform.findings().is_empty();
+    is_not_so || report.proof.as_ref().is_some_and(Proof::casts_doubt)
 }
 
 fn sentence(word: VerdictWord, report: &Report) -> String {

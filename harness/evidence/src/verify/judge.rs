@@ -8,7 +8,9 @@ use super::contents::Contents;
 use super::findings::Verification;
 use super::platform;
 use crate::bundle::names;
-use crate::report::{Expected, PartFacts, Report, Tool, Verdict, counts, picture};
+use crate::report::{
+    Expected, PartFacts, Report, RequirementReport, StandardReport, Tool, Verdict, counts, picture, standards,
+};
 use crate::{html, junit};
 
 /// How many cells a problem names.
@@ -16,6 +18,7 @@ const NAMED: usize = 3;
 
 pub(super) fn check(found: &mut Verification, contents: &Contents, report: &Report, this: &Tool) {
     follows(found, report);
+    stands_for(found, report, this);
     platform::check(found, contents, report, this);
     is_rendered(found, contents, report, this);
 }
@@ -61,6 +64,39 @@ fn follows(found: &mut Verification, report: &Report) {
     if found.problems.len() == before {
         found.passed(format!("the verdict follows from the {} cells", report.cells.len()));
     }
+}
+
+/// What the cells are evidence for. Which attempts count for which requirement is said by the version that made them.
+fn stands_for(found: &mut Verification, report: &Report, this: &Tool) {
+    let computed = standards(report);
+    if computed == report.standards {
+        return found.passed("what the report says of standards follows from the cells");
+    }
+    let (mine, theirs) = (requirements(&computed), requirements(&report.standards));
+    let differs = |mine: &&&RequirementReport| !theirs.contains(*mine);
+    let what = mine.iter().find(differs).map_or_else(
+        || "there is more or it is in another order".to_owned(),
+        |mine| match theirs.iter().find(|theirs| theirs.id == mine.id) {
+            None => format!("{} is missing", mine.id),
+            Some(theirs) if theirs.outcome == mine.outcome => {
+                format!("what {} rests on is something else", mine.id)
+            }
+            Some(theirs) => {
+                let (says, comes_to) = (theirs.outcome.code(), mine.outcome.code());
+                format!("{} comes to {comes_to}, and the report says {says}", mine.id)
+            }
+        },
+    );
+    weigh(
+        found,
+        report,
+        this,
+        format!("what the report says of standards does not follow from the cells: {what}"),
+    );
+}
+
+fn requirements(standards: &[StandardReport]) -> Vec<&RequirementReport> {
+    standards.iter().flat_map(|standard| &standard.requirements).collect()
 }
 
 /// Whether a refusal is expected somewhere for a reason that nobody was refused for.

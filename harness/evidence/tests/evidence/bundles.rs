@@ -104,6 +104,31 @@ fn a_bundle_with_a_private_key_is_not_made() {
     assert!(matches!(error, BundleError::Secret(_)), "{error}");
 }
 
+/// It lies wherever its owner keeps it, and not where the run's keys are.
+#[test]
+fn a_bundle_with_the_key_that_signs_it_is_not_made() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let start = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let seed: Vec<u8> = (0..32).map(|byte| byte * 7 + 3).collect();
+    let der = [&start[..], &seed].concat();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(&der));
+    std::fs::write(file.path(), pem).unwrap();
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let key = SigningKey::read(file.path()).unwrap();
+    let hexadecimal: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    for form in [STANDARD.encode(&der), STANDARD.encode(&seed), hexadecimal.to_uppercase(), hexadecimal] {
+        let mut report = well();
+        report.cells[0].evidence.push(format!("the log says {form}"));
+        let error = Bundle::make(&report, material(), &Secrets::none(), &key).map(|_| ()).expect_err(&form);
+        assert!(error.to_string().contains("(the key that signs)"), "{form}: {error}");
+    }
+    Bundle::make(&well(), material(), &Secrets::none(), &key).unwrap();
+}
+
 /// What docs/evidence.md and the limits of a verifier rest on.
 #[test]
 #[ignore = "run it to learn sizes and times, with --nocapture"]

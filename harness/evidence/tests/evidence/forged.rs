@@ -3,7 +3,9 @@
 use std::io::Write as _;
 
 use bulkhead_evidence::bundle::{self, ARCHIVE, Bundle, Secrets};
-use bulkhead_evidence::report::{CellReport, Report, Tool, VerdictWord, counts, picture};
+use bulkhead_evidence::report::{
+    CellReport, Report, RequirementOutcome, RequirementReport, Tool, VerdictWord, counts, picture, standards,
+};
 use bulkhead_evidence::sign::{PublicKey, SigningKey};
 use bulkhead_evidence::verify::{Limits, verify};
 use bulkhead_plan::access::{Conclusion, Outcome};
@@ -51,6 +53,34 @@ fn a_verdict_that_does_not_follow_is_refused() {
     assert_says(&problems, "there twice");
 }
 
+fn requirement<'a>(report: &'a mut Report, id: &str) -> &'a mut RequirementReport {
+    let mut requirements = report.standards.iter_mut().flat_map(|standard| &mut standard.requirements);
+    requirements.find(|requirement| requirement.id == id).unwrap()
+}
+
+#[test]
+fn what_is_said_of_standards_and_does_not_follow_is_refused() {
+    const SAYS: &str = "what the report says of standards does not follow from the cells: ";
+    let asvs = "v5.0.0-8.4.1";
+    let problems =
+        problems_of(leaking(), |report| requirement(report, asvs).outcome = RequirementOutcome::Held);
+    assert_says(&problems, &format!("{SAYS}{asvs} comes to violated, and the report says held"));
+    let problems = problems_of(part("js.purge"), |report| {
+        requirement(report, asvs).outcome = RequirementOutcome::Held;
+    });
+    assert_says(&problems, "comes to partly-held, and the report says held");
+    let problems = problems_of(well(), |report| {
+        requirement(report, asvs).proved_by.remove(0);
+    });
+    assert_says(&problems, &format!("{SAYS}what {asvs} rests on is something else"));
+    let problems = problems_of(leaking(), |report| {
+        report.standards[0].requirements.clear();
+    });
+    assert_says(&problems, &format!("{SAYS}{asvs} is missing"));
+    let problems = problems_of(well(), |report| report.standards.swap(1, 2));
+    assert_says(&problems, &format!("{SAYS}there is more or it is in another order"));
+}
+
 #[test]
 fn an_expected_reason_that_nobody_saw_is_a_flaw_that_must_be_said() {
     let problems = problems_of(well(), |report| {
@@ -69,6 +99,7 @@ fn an_expected_reason_that_nobody_saw_is_a_flaw_that_must_be_said() {
 fn settle(report: &mut Report) {
     report.counts = counts(&report.cells);
     report.picture = picture(&report.cells);
+    report.standards = standards(report);
     report.verdict = bulkhead_evidence::report::Verdict::of(report);
 }
 
@@ -135,8 +166,8 @@ fn another_version_s_prediction_is_not_held_against_it() {
 
 #[test]
 fn a_report_of_another_schema_is_refused() {
-    let problems = problems_of(well(), |report| report.schema_version = 1);
-    assert_says(&problems, "report.json cannot be read: it has schema version 1, and this program reads 2");
+    let problems = problems_of(well(), |report| report.schema_version = 2);
+    assert_says(&problems, "report.json cannot be read: it has schema version 2, and this program reads 3");
 }
 
 #[test]

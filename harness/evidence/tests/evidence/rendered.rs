@@ -1,10 +1,13 @@
 //! What a report comes to, and how it is shown.
 
-use bulkhead_evidence::report::{Report, Verdict, VerdictWord, proof_of, scenarios_of, schema};
+use bulkhead_evidence::report::{
+    Report, RequirementOutcome, RequirementReport, Verdict, VerdictWord, proof_of, scenarios_of, schema,
+    standards,
+};
 use bulkhead_evidence::{html, junit};
 use bulkhead_plan::access::Conclusion;
 
-use crate::support::{HOSTILE, STATE, assert_golden, fault, part, proof, tool, troubled, well};
+use crate::support::{HOSTILE, STATE, assert_golden, fault, leaking, part, proof, tool, troubled, well};
 
 #[test]
 fn the_published_schema_is_current() {
@@ -143,6 +146,66 @@ fn a_part_of_the_table_is_never_called_isolated() {
     assert!(verdict.further.contains(&says), "and it was a part");
     red.cells[0].conclusion = Conclusion::Inconclusive;
     assert_eq!(Verdict::of(&red).word, VerdictWord::NotJudged);
+}
+
+/// What a report shows of a requirement, computed again.
+fn shown(report: &Report, id: &str) -> RequirementReport {
+    let mut requirements = standards(report).into_iter().flat_map(|standard| standard.requirements);
+    requirements.find(|requirement| requirement.id == id).unwrap()
+}
+
+#[test]
+fn what_is_shown_of_a_requirement_follows_from_the_cells() {
+    use RequirementOutcome::{Broken, Held, NotCovered, NotJudged, PartlyHeld, Violated};
+    const ASVS: &str = "v5.0.0-8.4.1";
+    const LEAKS: &str = "multi-tenant-risk-leaks";
+    const SESSIONS: &str = "multi-tenant-practice-4";
+    let outcomes = |report: &Report| [ASVS, LEAKS, SESSIONS].map(|id| shown(report, id).outcome);
+    assert_eq!(well().standards, standards(&well()));
+    assert_eq!(outcomes(&well()), [Held, Held, Held]);
+    assert_eq!(outcomes(&leaking()), [Violated, Violated, Held], "and what it has no part in");
+    let purge = part("js.purge |");
+    assert_eq!(outcomes(&purge), [PartlyHeld, PartlyHeld, NotJudged], "nothing is said of the rest");
+    assert_eq!(shown(&purge, SESSIONS).not_attempted, ["tls.resume*"]);
+    let lifecycle = shown(&well(), "multi-tenant-risk-lifecycle");
+    assert_eq!((lifecycle.outcome, lifecycle.proved_by.len()), (NotCovered, 0));
+    assert!(lifecycle.not_covered.is_some());
+
+    let mut fewer = well();
+    fewer.cells.retain(|cell| !cell.operation.starts_with("tls.resume"));
+    assert_eq!(shown(&fewer, SESSIONS).outcome, NotJudged);
+    fewer.cells.retain(|cell| !cell.operation.starts_with("nats.join-queue"));
+    let leaks = shown(&fewer, LEAKS);
+    assert_eq!((leaks.outcome, leaks.not_attempted), (PartlyHeld, vec!["nats.join-queue".to_owned()]));
+
+    let mut refused = well();
+    let controls = refused.cells.iter_mut().filter(|cell| cell.operation == "tls.resume");
+    controls.for_each(|cell| cell.conclusion = Conclusion::Broken);
+    assert_eq!(shown(&refused, SESSIONS).outcome, Broken);
+
+    let doubts: [fn(&mut Report); 3] = [
+        |report| report.flaws.push("a flaw".to_owned()),
+        |report| report.proof = Some(proof(vec![fault("a", false)])),
+        |report| report.scenarios = troubled().scenarios,
+    ];
+    for doubt in doubts {
+        let mut report = leaking();
+        doubt(&mut report);
+        assert_eq!(outcomes(&report), [Violated, Violated, NotJudged], "nothing is held beside a doubt");
+    }
+}
+
+#[test]
+fn noisy_neighbours_are_those_that_take_places_and_those_that_say_nothing() {
+    let operations: Vec<String> = shown(&well(), "multi-tenant-risk-noisy-neighbours")
+        .proved_by
+        .into_iter()
+        .map(|one| one.operation)
+        .collect();
+    for operation in ["tls.take-all-places", "tls.hold-the-door", "tls.be-silent", "broker.connect-too-often"]
+    {
+        assert!(operations.iter().any(|one| one == operation), "{operation}: {operations:?}");
+    }
 }
 
 /// As reports write numbers; of these tables none has a million cells.

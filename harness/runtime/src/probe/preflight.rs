@@ -1,9 +1,11 @@
 //! Whether what a description says of a platform is so, before anything is attempted: every key readable and its
-//! certificate's own, every certificate the template's and of the authority that is named, every endpoint answering as the
-//! one that it is said to be.
+//! certificate's own, every certificate the template's and of the authority that is named, all records readable, every
+//! endpoint answering as the one that it is said to be.
 //!
 //! What is wrong is held against whom it concerns: an attempt with a key that does not fit would be refused, and that would
 //! look like a wall.
+
+mod records;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bulkhead_identity::{AuthorityName, PeerName, PlatformName};
 use bulkhead_plan::environment::Credential;
-use bulkhead_plan::foreign::{JudgedPlatform, JudgedService, Records};
+use bulkhead_plan::foreign::{JudgedPlatform, JudgedService};
 use futures::future::join_all;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor, UnixTime};
@@ -21,6 +23,7 @@ use x509_parser::extensions::GeneralName;
 use super::nats::{Login, login};
 use super::tls::{Hello, handshake};
 use super::{Presented, Sight};
+use crate::engine::Engine;
 
 /// What is wrong with a description.
 #[derive(Debug, Default)]
@@ -89,13 +92,8 @@ pub async fn preflight(platform: &JudgedPlatform) -> Findings {
             Err(what) => findings.identity(name, what),
         }
     }
-    for (name, service) in &platform.services {
-        if let Records::File(path) = &service.records
-            && let Err(error) = std::fs::File::open(path)
-        {
-            let what = format!("its records, {}, cannot be read: {error}", path.display());
-            findings.service(name, what);
-        }
+    for (name, what) in records::unreadable(&platform.services, Engine::connect()).await {
+        findings.service(&name, what);
     }
     let looks = platform
         .services

@@ -14,7 +14,9 @@ pub(super) struct Standard {
 
 /// One thing that it asks.
 pub(super) struct Requirement {
-    pub(super) name: &'static str,
+    /// What it is called by programs.
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
     /// In our words.
     pub(super) asks: &'static str,
     /// Operations by their codes (`js.*` is all that begin so), and whose attempts count.
@@ -43,7 +45,9 @@ pub(super) const STANDARDS: &[Standard] = &[
         title: "OWASP ASVS 5.0",
         source: "Application Security Verification Standard 5.0.0, chapter V8 Authorization, level 2.",
         requirements: &[Requirement {
-            name: "V8.4.1 Multi-tenant controls",
+            // As the standard wants its requirements to be referred to.
+            id: "v5.0.0-8.4.1",
+            title: "V8.4.1 Multi-tenant controls",
             asks: "What one tenant\u{2019}s consumers do never affects a tenant that they have no permission for.",
             evidence: &[(&["*"], STRANGERS), (&["disk.*", "broker.*"], TENANTS)],
             cover: Cover::Partly(
@@ -65,7 +69,8 @@ pub(super) const STANDARDS: &[Standard] = &[
 
 const RISKS: &[Requirement] = &[
     Requirement {
-        name: "Data leaks between tenants",
+        id: "multi-tenant-risk-leaks",
+        title: "Data leaks between tenants",
         asks: "One tenant sees another\u{2019}s data.",
         evidence: &[(
             &["nats.subscribe*", "nats.listen-to-inboxes", "nats.join-queue", "js.*", "grpc.*"],
@@ -74,7 +79,8 @@ const RISKS: &[Requirement] = &[
         cover: Cover::Whole,
     },
     Requirement {
-        name: "A tenant is impersonated",
+        id: "multi-tenant-risk-impersonation",
+        title: "A tenant is impersonated",
         asks: "Somebody acts as another tenant.",
         evidence: &[(&["tls.*", "nats.connect*", "nats.ask-in-its-name", "poller.file-report"], STRANGERS)],
         cover: Cover::Partly(
@@ -82,7 +88,8 @@ const RISKS: &[Requirement] = &[
         ),
     },
     Requirement {
-        name: "Isolation is broken below",
+        id: "multi-tenant-risk-isolation-below",
+        title: "Isolation is broken below",
         asks: "Tenants are not separated in storage, network or processes.",
         evidence: &[(&["net.*"], &[Nobody]), (&["js.*"], &[Other]), (&["disk.*"], &[Own, Poller, Broker])],
         cover: Cover::Partly(
@@ -90,28 +97,40 @@ const RISKS: &[Requirement] = &[
         ),
     },
     Requirement {
-        name: "Objects are reached by their names",
+        id: "multi-tenant-risk-object-references",
+        title: "Objects are reached by their names",
         asks: "To know or guess a name is enough to reach what has it.",
         evidence: &[(&["js.*", "nats.*", "admin.read-results"], &[Other])],
         cover: Cover::Whole,
     },
     Requirement {
-        name: "Noisy neighbours",
+        id: "multi-tenant-risk-noisy-neighbours",
+        title: "Noisy neighbours",
         asks: "One tenant uses up what all share.",
-        evidence: &[(
-            &["broker.reserve-too-much", "broker.publish-too-much", "broker.connect-too-often"],
-            &[Own],
-        )],
+        evidence: &[
+            (
+                &[
+                    "broker.reserve-too-much",
+                    "broker.publish-too-much",
+                    "broker.connect-too-often",
+                    "tls.take-all-places",
+                ],
+                &[Own],
+            ),
+            (&["tls.hold-the-door", "tls.be-silent"], &[Nobody]),
+        ],
         cover: Cover::Partly("Processor time, memory and rates of calls and messages are not measured."),
     },
     Requirement {
-        name: "Privileges are gained across tenants",
+        id: "multi-tenant-risk-privileges",
+        title: "Privileges are gained across tenants",
         asks: "Administration is used by somebody who is no administrator.",
         evidence: &[(&["admin.read-results"], TENANTS), (&["broker.*"], &[Own])],
         cover: Cover::Whole,
     },
     Requirement {
-        name: "The tenant in a request is forged",
+        id: "multi-tenant-risk-forged-context",
+        title: "The tenant in a request is forged",
         asks: "Identifiers in headers or metadata are believed.",
         evidence: &[
             (&["grpc.health+claim*"], EVERYBODY),
@@ -120,7 +139,8 @@ const RISKS: &[Requirement] = &[
         cover: Cover::Whole,
     },
     Requirement {
-        name: "Shared resources are poisoned",
+        id: "multi-tenant-risk-poisoning",
+        title: "Shared resources are poisoned",
         asks: "Queues, caches or storage are polluted for others.",
         evidence: &[(
             &[
@@ -139,7 +159,8 @@ const RISKS: &[Requirement] = &[
         cover: Cover::Partly("Caches: the platform has none here."),
     },
     Requirement {
-        name: "Tenants come and go insecurely",
+        id: "multi-tenant-risk-lifecycle",
+        title: "Tenants come and go insecurely",
         asks: "Something is missing when a tenant is set up, or left when it is gone.",
         evidence: &[],
         cover: Cover::Nothing(
@@ -147,7 +168,8 @@ const RISKS: &[Requirement] = &[
         ),
     },
     Requirement {
-        name: "Gaps in the audit",
+        id: "multi-tenant-risk-audit",
+        title: "Gaps in the audit",
         asks: "Accesses leave no trace by which they can be told apart by tenant.",
         evidence: &[(&["grpc.*", "admin.read-results", "poller.file-report"], &[Own, Poller, Admin])],
         cover: Cover::Partly("Retention, and regulations: only that an access is on record when it happens."),
@@ -156,7 +178,8 @@ const RISKS: &[Requirement] = &[
 
 const PRACTICES: &[Requirement] = &[
     Requirement {
-        name: "1. Tenant identification and context",
+        id: "multi-tenant-practice-1",
+        title: "1. Tenant identification and context",
         asks: "The tenant comes from what was authenticated, early, and never from what a client says.",
         evidence: &[
             (&["tls.handshake", "nats.connect"], EVERYBODY),
@@ -167,7 +190,8 @@ const PRACTICES: &[Requirement] = &[
         ),
     },
     Requirement {
-        name: "2. Isolation in databases",
+        id: "multi-tenant-practice-2",
+        title: "2. Isolation in databases",
         asks: "Databases, schemas or rows are separated by tenant.",
         evidence: &[],
         cover: Cover::Nothing(
@@ -175,40 +199,47 @@ const PRACTICES: &[Requirement] = &[
         ),
     },
     Requirement {
-        name: "3. No access across tenants",
+        id: "multi-tenant-practice-3",
+        title: "3. No access across tenants",
         asks: "Whether something belongs to the tenant is checked wherever it is reached.",
         evidence: &[(&["nats.*", "js.*", "grpc.*", "admin.*", "poller.*"], &[Other])],
         cover: Cover::Whole,
     },
     Requirement {
-        name: "4. Caches and sessions",
+        id: "multi-tenant-practice-4",
+        title: "4. Caches and sessions",
         asks: "Nothing cached, and no session, serves another tenant.",
         evidence: &[(&["tls.resume*"], TENANTS)],
         cover: Cover::Partly("Caches: the platform has none here. The sessions are those of TLS."),
     },
     Requirement {
-        name: "5. Interfaces and limits",
+        id: "multi-tenant-practice-5",
+        title: "5. Interfaces and limits",
         asks: "Each call is checked, credentials are a tenant\u{2019}s own, and use is limited by tenant.",
         evidence: &[
             (&["grpc.*"], EVERYBODY),
             (&["broker.reserve-too-much", "broker.publish-too-much", "broker.connect-too-often"], &[Own]),
+            (&["tls.take-all-places"], &[Own]),
         ],
         cover: Cover::Partly("Limits on the rate of calls are not attempted."),
     },
     Requirement {
-        name: "6. Files and blobs",
+        id: "multi-tenant-practice-6",
+        title: "6. Files and blobs",
         asks: "What is stored is reached by its tenant alone.",
         evidence: &[(&["js.*"], TENANTS), (&["disk.*"], &[Own, Poller, Broker])],
         cover: Cover::Partly("Signed links, and encryption at rest with a key for each tenant."),
     },
     Requirement {
-        name: "7. Onboarding and offboarding",
+        id: "multi-tenant-practice-7",
+        title: "7. Onboarding and offboarding",
         asks: "Tenants are set up with resources of their own, and removed without a rest.",
         evidence: &[],
         cover: Cover::Nothing("Not attempted in this table."),
     },
     Requirement {
-        name: "8. Logs, monitoring and audit",
+        id: "multi-tenant-practice-8",
+        title: "8. Logs, monitoring and audit",
         asks: "Every record names the tenant, and attempts across tenants are noticed.",
         evidence: &[(&["grpc.*", "tls.handshake", "admin.read-results"], EVERYBODY)],
         cover: Cover::Partly(
