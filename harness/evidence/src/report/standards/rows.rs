@@ -133,8 +133,17 @@ const RISKS: &[Requirement] = &[
         title: "The tenant in a request is forged",
         asks: "Identifiers in headers or metadata are believed.",
         evidence: &[
-            (&["grpc.health+claim*"], EVERYBODY),
-            (&["grpc.health+authority", "nats.connect-as", "nats.ask-in-its-name"], EVERYBODY),
+            (&["grpc.health+claim*", "grpc.get-status+claim*", "grpc.report-status+claim*"], EVERYBODY),
+            (
+                &[
+                    "grpc.health+authority",
+                    "grpc.get-status+authority",
+                    "grpc.report-status+authority",
+                    "nats.connect-as",
+                    "nats.ask-in-its-name",
+                ],
+                EVERYBODY,
+            ),
         ],
         cover: Cover::Whole,
     },
@@ -183,7 +192,16 @@ const PRACTICES: &[Requirement] = &[
         asks: "The tenant comes from what was authenticated, early, and never from what a client says.",
         evidence: &[
             (&["tls.handshake", "nats.connect"], EVERYBODY),
-            (&["grpc.health+claim*", "nats.connect-as", "nats.ask-in-its-name"], EVERYBODY),
+            (
+                &[
+                    "grpc.health+claim*",
+                    "grpc.get-status+claim*",
+                    "grpc.report-status+claim*",
+                    "nats.connect-as",
+                    "nats.ask-in-its-name",
+                ],
+                EVERYBODY,
+            ),
         ],
         cover: Cover::Partly(
             "Identifiers that cannot be guessed: names are known to all here, and no wall depends on them.",
