@@ -7,7 +7,9 @@ use bulkhead_evidence::report::{
 use bulkhead_evidence::{html, junit};
 use bulkhead_plan::access::Conclusion;
 
-use crate::support::{HOSTILE, STATE, assert_golden, fault, leaking, part, proof, tool, troubled, well};
+use crate::support::{
+    HOSTILE, STATE, assert_golden, fault, leaking, part, proof, tool, troubled, walled, well,
+};
 
 #[test]
 fn the_published_schema_is_current() {
@@ -162,7 +164,10 @@ fn what_is_shown_of_a_requirement_follows_from_the_cells() {
     const SESSIONS: &str = "multi-tenant-practice-4";
     let outcomes = |report: &Report| [ASVS, LEAKS, SESSIONS].map(|id| shown(report, id).outcome);
     assert_eq!(well().standards, standards(&well()));
-    assert_eq!(outcomes(&well()), [Held, Held, Held]);
+    assert_eq!(outcomes(&walled()), [Held, Held, Held]);
+    assert_eq!(outcomes(&well()), [PartlyHeld, Held, Held], "processes show no network walls");
+    assert_eq!(shown(&well(), ASVS).not_attempted, ["net.reach"]);
+    assert_eq!(shown(&well(), "multi-tenant-risk-isolation-below").outcome, PartlyHeld);
     assert_eq!(outcomes(&leaking()), [Violated, Violated, Held], "and what it has no part in");
     let purge = part("js.purge |");
     assert_eq!(outcomes(&purge), [PartlyHeld, PartlyHeld, NotJudged], "nothing is said of the rest");

@@ -108,6 +108,13 @@ pub(crate) fn well() -> Report {
     Report::of(&Table::compare(&plan, measured.collect()), facts(None))
 }
 
+/// The whole plan of containers on networks of their own, all as it must be. Its platform is still the example's.
+pub(crate) fn walled() -> Report {
+    let plan = Plan::of(&Model::of_topology(&topology(), BackendKind::Docker));
+    let measured = plan.cells().iter().map(|planned| (planned.cell.clone(), as_expected(planned)));
+    Report::of(&Table::compare(&plan, measured.collect()), facts(None))
+}
+
 /// A part of the plan, all as it must be.
 pub(crate) fn part(filter: &str) -> Report {
     let plan = Plan::of(&Model::of_topology(&topology(), BackendKind::Process));
