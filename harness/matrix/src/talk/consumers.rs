@@ -14,6 +14,10 @@ use super::storage::Visit;
 
 /// What the consumer is called: others are told it, as nothing is to depend on their not knowing it.
 const NAME: &str = "GIVEN";
+/// Another one, which gives to one client of a group at a time (ADR-42 of NATS, since 2.11).
+const PINNED: &str = "PINNED";
+/// The group.
+pub(super) const GROUP: &str = "first";
 /// How long a message that was given waits to be acknowledged: longer than any run, or it would be given again meanwhile. In
 /// nanoseconds.
 const UNACKNOWLEDGED_LIMIT_NS: u64 = 3_600_000_000_000;
@@ -51,6 +55,11 @@ impl Owner {
         format!("{}.{NAME}", self.notes())
     }
 
+    /// What its consumer that is pinned to a client is called in requests.
+    pub(super) fn pinned_name(&self) -> String {
+        format!("{}.{PINNED}", self.notes())
+    }
+
     /// Where the message that its consumer was given is acknowledged.
     pub(super) async fn acknowledged_at(&self) -> Result<String, String> {
         let given = self.consumer.given.lock().await.clone();
@@ -73,6 +82,16 @@ impl Owner {
         let message = came.sight.answer().filter(|message| is_from_a_stream(message));
         let message = message.ok_or_else(|| format!("{}'s consumer gives nothing: {came}", self.tenant))?;
         given.lock().await.clone_from(&message.reply);
+        Ok(())
+    }
+
+    /// Makes the consumer that is pinned to one client.
+    pub(super) async fn keep_pinned_consumer(&self) -> Result<(), String> {
+        let config = json!({ "durable_name": PINNED, "name": PINNED, "ack_policy": "explicit",
+                             "priority_groups": [GROUP], "priority_policy": "pinned_client" });
+        let body = json!({ "stream_name": self.notes(), "config": config });
+        let made = self.api(&format!("$JS.API.CONSUMER.CREATE.{}", self.pinned_name()), &body).await;
+        must(&made, || format!("{} cannot have a consumer that is pinned to a client", self.tenant))?;
         Ok(())
     }
 

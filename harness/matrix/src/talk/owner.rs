@@ -263,7 +263,8 @@ impl Owner {
         for subject in [self.value_subject(), self.chunk_subject(), self.object_subject()] {
             self.store(&subject).await?;
         }
-        self.keep_consumer().await
+        self.keep_consumer().await?;
+        self.keep_pinned_consumer().await
     }
 
     /// Reserves so much for its notes.

@@ -10,6 +10,7 @@ use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 use serde_json::{Value, json};
 
 use super::Stage;
+use super::consumers::GROUP;
 use super::owner::{Owner, UNUSED_LIMIT_NS, configuration};
 use super::platform::{Archive, gone_by};
 use super::talker::{Desk, Talker};
@@ -292,6 +293,7 @@ fn request(operation: StorageOperation, visit: &Visit<'_>) -> Result<Request, St
         Do::PauseConsumer => {
             api("CONSUMER.PAUSE", owner.consumer_name(), json!({ "pause_until": "2100-01-01T00:00:00Z" }))
         }
+        Do::UnpinConsumer => api("CONSUMER.UNPIN", owner.pinned_name(), json!({ "group": GROUP })),
         Do::DeleteConsumer => api("CONSUMER.DELETE", owner.consumer_name(), Value::Null),
         Do::ReadValue => api("STREAM.MSG.GET", owner.values(), last(owner.value_subject())),
         Do::ReadObject => api("STREAM.MSG.GET", owner.objects(), last(owner.object_subject())),

@@ -131,6 +131,8 @@ pub enum StorageOperation {
     DescribeConsumer,
     /// Has a consumer give nothing to anybody for a while.
     PauseConsumer,
+    /// Takes a consumer away from the client that it is pinned to.
+    UnpinConsumer,
     /// Has a consumer give it the next message, which its owner is then not given.
     TakeNext,
     /// Acknowledges a message that was given to it, which is then done with.
@@ -146,7 +148,7 @@ pub enum StorageOperation {
 
 impl StorageOperation {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::ListNames,
         Self::List,
         Self::Describe,
@@ -182,6 +184,7 @@ impl StorageOperation {
         Self::ListConsumers,
         Self::DescribeConsumer,
         Self::PauseConsumer,
+        Self::UnpinConsumer,
         Self::TakeNext,
         Self::Acknowledge,
         Self::DeleteConsumer,

@@ -116,6 +116,7 @@ words! { StorageOperation {
     ListConsumers = "list-consumers", "finds the consumers of";
     DescribeConsumer = "describe-consumer", "describes a consumer of";
     PauseConsumer = "pause-consumer", "pauses a consumer of";
+    UnpinConsumer = "unpin-consumer", "takes from whoever it is pinned to a consumer of";
     TakeNext = "take-next", "takes the next message from a consumer of";
     Acknowledge = "acknowledge", "acknowledges a message that was given to";
     DeleteConsumer = "delete-consumer", "deletes a consumer of";

@@ -75,6 +75,7 @@ fn of_an_outsider(operation: StorageOperation) -> Expectation {
         | Do::ListConsumers
         | Do::DescribeConsumer
         | Do::PauseConsumer
+        | Do::UnpinConsumer
         | Do::DeleteConsumer
         | Do::ReadMessage
         | Do::Consume
