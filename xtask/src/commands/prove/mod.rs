@@ -1,5 +1,6 @@
 //! `cargo xtask prove`: realistic mistakes are seeded one by one, and the suite must notice each of them.
 
+mod scenarios;
 mod seeding;
 mod show;
 
@@ -50,6 +51,10 @@ pub(crate) async fn run(arguments: &ProveArguments) -> Outcome {
     let (covered, uncovered): (Vec<&Fault>, Vec<&Fault>) =
         faults.iter().partition(|fault| fault.not_covered(ground).is_none());
     let bench = Bench::build(arguments.tenants, backend, &covered, &cancel).await?;
+    if arguments.scenarios {
+        let all = arguments.only.is_empty();
+        return scenarios::run(&bench, &covered, ground, all, arguments.json).await;
+    }
     let mut controls = Vec::new();
     for _ in 0..arguments.runs {
         let control = bench.control().await?;
