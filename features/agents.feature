@@ -2,7 +2,7 @@ Feature: Agents and the poller
   The platform's poller reads every tenant's agents, and agents report to the poller. Which tenant a caller
   speaks for is decided by its certificate and by nothing else.
 
-  Around every refused call, the rightful caller is answered by the same service, before and after.
+  Around every call, another rightful caller is answered by the same service, before and after.
 
   Rule: The platform reads a tenant's agent
 
@@ -125,5 +125,5 @@ Feature: Agents and the poller
 
     Scenario: a refused call is audited with its caller and its reason
       When acme's agent asks acme's agent for its status
-      Then acme's agent is refused because it may not call this
-      And acme's agent has recorded that acme's agent was refused
+      Then acme's agent has recorded that acme's agent was refused
+      And acme's agent is refused because it may not call this

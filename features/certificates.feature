@@ -2,7 +2,7 @@ Feature: Certificates
   Every connection of the platform begins with certificates. Each side accepts exactly those peers that the
   responsible authority named, and refuses everybody else for a reason that it writes down.
 
-  Around every refused attempt, a valid peer of the same service is accepted, before and after.
+  Around every attempt, another valid peer of the same service is accepted, before and after.
 
   Rule: A valid certificate is accepted
 

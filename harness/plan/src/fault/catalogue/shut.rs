@@ -1,0 +1,54 @@
+//! Walls in the wrong place: what is anybody's right is refused. A platform that refuses everything is isolated as well, so
+//! that each sentence which says that somebody may do something has to be seen to fail too.
+//!
+//! The access matrix is not asked about these: it is the scenarios that they test.
+
+use crate::fault::{Change, Fault, FileEdit, Red};
+
+const CONF: &str = "services/nats/nats.conf";
+
+const fn replace(text: &'static str, with: &'static str) -> FileEdit {
+    FileEdit::Replace { file: CONF, text, with }
+}
+
+const fn shut(
+    id: &'static str,
+    title: &'static str,
+    reference: &'static str,
+    change: &'static [FileEdit],
+) -> Fault {
+    Fault::new(id, title, reference, Change::Files(change), Red::Cells(&[]))
+}
+
+pub(super) const FAULTS: &[Fault] = &[
+    shut(
+        "agent-is-no-user",
+        "The broker knows the first tenant's agent by a name that its certificate does not have.",
+        "research/nats-isolation.md, \"How verify_and_map picks the user\": a user is the name in a certificate, letter by letter",
+        &[replace("{ user: \"{first agent}\",", "{ user: \"{first component}.serviceradar\",")],
+    ),
+    shut(
+        "agent-may-say-nothing",
+        "The first tenant's agent may use the JetStream API, and may publish nothing of its own.",
+        "nats-server's permissions: with an allow list, what is not on it is denied",
+        &[replace("allow: [\"{first}.>\", \"svc.>\", ", "allow: [\"svc.>\", ")],
+    ),
+    shut(
+        "agent-hears-no-jobs",
+        "The first tenant's agent may listen to what agents say, and not to the jobs that it is given.",
+        "nats-server's permissions: with an allow list, what is not on it is denied",
+        &[replace("subscribe: { allow: [\"{first}.>\",", "subscribe: { allow: [\"{first}.agents.>\",")],
+    ),
+    shut(
+        "agents-may-not-purge",
+        "Agents may not purge streams of their own.",
+        "a deny list that was written for other tenants' streams, which have the same subjects",
+        &[replace("deny: [\"$JS.API.META.>\", ", "deny: [\"$JS.API.STREAM.PURGE.>\", \"$JS.API.META.>\", ")],
+    ),
+    shut(
+        "platform-imports-no-results",
+        "The platform does not import what the first tenant's agents say.",
+        "nats-server's imports: an export that nobody imports reaches nobody",
+        &[replace("      { stream: { account: T_{first}, subject: \"{first}.agents.>\" } }\n", "")],
+    ),
+];
