@@ -125,5 +125,5 @@ Feature: Agents and the poller
 
     Scenario: a refused call is audited with its caller and its reason
       When acme's agent asks acme's agent for its status
-      Then acme's agent has recorded that acme's agent was refused
-      And acme's agent is refused because it may not call this
+      Then acme's agent is refused because it may not call this
+      And acme's agent has recorded that acme's agent was refused

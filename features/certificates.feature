@@ -200,7 +200,7 @@ Feature: Certificates
 
   Rule: A tenant's agent refuses a false poller and a false broker that it dials
 
-    Scenario Outline: acme's agent talks to the <service> that it expects
+    Scenario Outline: acme's agent talks to <service> that it expects
       When acme's agent dials <service> and meets a certificate that is valid
       Then <service> is accepted
 

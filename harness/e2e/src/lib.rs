@@ -24,7 +24,7 @@ mod stand_in;
 mod steps;
 mod words;
 
-pub use phrase::{Phrase, judging};
+pub use phrase::{Judging, Phrase};
 pub use platform::PlatformError;
 pub use programs::Programs;
 pub use proven::{Exception, Instead, Part, Proof, Seen, Tally};

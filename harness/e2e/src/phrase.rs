@@ -50,15 +50,25 @@ pub(crate) fn phrase_at(location: &Location) -> Option<Phrase> {
     Some(Phrase(after.split_once('"')?.0.to_owned()))
 }
 
-/// The phrases of all steps that judge: of every `Then`, and of each `When` that says of an attempt what it was worth.
-#[must_use]
-pub fn judging() -> Vec<Phrase> {
-    let thens = inventory::iter::<<Scene as WorldInventory>::Then>;
-    let mut phrases: Vec<Phrase> =
-        thens.into_iter().filter_map(|step| phrase_at(&step.inner().0)).collect();
-    phrases.extend(JUDGING_WHENS.map(Phrase::from));
-    phrases.sort();
-    phrases
+/// The phrases of all steps that judge.
+#[derive(Debug, Clone, Default)]
+pub struct Judging {
+    /// Of every `Then`: what a scenario is about.
+    pub thens: Vec<Phrase>,
+    /// Of each `When` that accuses by itself: what a scenario begins with is anybody's right.
+    pub whens: Vec<Phrase>,
+}
+
+impl Judging {
+    /// Of all steps that are defined.
+    #[must_use]
+    pub fn all() -> Self {
+        let thens = inventory::iter::<<Scene as WorldInventory>::Then>;
+        Self {
+            thens: thens.into_iter().filter_map(|step| phrase_at(&step.inner().0)).collect(),
+            whens: JUDGING_WHENS.map(Phrase::from).to_vec(),
+        }
+    }
 }
 
 /// These make an attempt that is always to succeed, and say so themselves.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::exceptions::{Exception, PHRASES, SCENARIOS};
 use super::proof::{Part, Proof};
-use crate::phrase::Phrase;
+use crate::phrase::Judging;
 use crate::report::{Conclusion, Report, ScenarioReport};
 
 /// Under which faults something failed.
@@ -19,11 +19,21 @@ pub struct Seen {
     pub not_judged_under: BTreeSet<String>,
 }
 
+impl Seen {
+    fn under(&mut self, conclusion: Conclusion, fault: &str) {
+        let faults = if is_red(conclusion) { &mut self.red_under } else { &mut self.not_judged_under };
+        faults.insert(fault.to_owned());
+    }
+}
+
 /// All scenarios that can run here and all phrases that judge, with the faults under which each failed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Tally {
     scenarios: BTreeMap<String, Seen>,
     phrases: BTreeMap<String, Seen>,
+    /// The phrases of what scenarios are about.
+    #[serde(skip)]
+    thens: BTreeSet<String>,
     /// Scenarios that cannot be shown here.
     not_covered: BTreeSet<String>,
     /// Scenarios that were red without any fault.
@@ -37,7 +47,7 @@ pub struct Tally {
 impl Tally {
     /// Begins with what a run without any fault found, and the phrases that are to be shown.
     #[must_use]
-    pub fn of(control: &Report, phrases: impl IntoIterator<Item = Phrase>) -> Self {
+    pub fn of(control: &Report, phrases: &Judging) -> Self {
         let named = |wanted: &dyn Fn(Conclusion) -> bool| {
             let failed = control.scenarios.iter().filter(|scenario| wanted(scenario.conclusion));
             failed.map(|scenario| format!("{}: {}", scenario.name, scenario.why)).collect::<Vec<_>>()
@@ -48,7 +58,13 @@ impl Tally {
         }
         Self {
             scenarios: control.scenarios.iter().map(|one| (one.name.clone(), Seen::default())).collect(),
-            phrases: phrases.into_iter().map(|phrase| (phrase.to_string(), Seen::default())).collect(),
+            phrases: phrases
+                .thens
+                .iter()
+                .chain(&phrases.whens)
+                .map(|phrase| (phrase.to_string(), Seen::default()))
+                .collect(),
+            thens: phrases.thens.iter().map(ToString::to_string).collect(),
             not_covered: control.not_covered.iter().map(|one| one.name.clone()).collect(),
             alarms: named(&is_red),
             doubts,
@@ -57,18 +73,20 @@ impl Tally {
     }
 
     /// Takes in what a run found with a fault.
+    ///
+    /// A scenario whose premise is broken says nothing of what it is about: a tenant that can keep no notes is no sign that
+    /// anybody would see them read. What is violated is, wherever it shows.
     pub fn add(&mut self, fault: &str, report: &Report) {
         self.faults += 1;
         for scenario in report.scenarios.iter().filter(|scenario| scenario.conclusion != Conclusion::Passed) {
-            let phrase = scenario.failed_at.as_ref().map(ToString::to_string);
-            let seen = phrase.and_then(|phrase| self.phrases.get_mut(&phrase));
-            seen.into_iter().chain(self.scenarios.get_mut(&scenario.name)).for_each(|seen| {
-                let under = match is_red(scenario.conclusion) {
-                    true => &mut seen.red_under,
-                    false => &mut seen.not_judged_under,
-                };
-                under.insert(fault.to_owned());
-            });
+            let phrase = scenario.failed_at.as_ref().map(ToString::to_string).unwrap_or_default();
+            if let Some(seen) = self.phrases.get_mut(&phrase) {
+                seen.under(scenario.conclusion, fault);
+            }
+            let premise = scenario.conclusion == Conclusion::Broken && !self.thens.contains(&phrase);
+            if let Some(seen) = self.scenarios.get_mut(&scenario.name).filter(|_| !premise) {
+                seen.under(scenario.conclusion, fault);
+            }
         }
     }
 

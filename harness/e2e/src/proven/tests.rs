@@ -4,10 +4,16 @@ use bulkhead_plan::fault::Ground;
 
 use super::exceptions::{Exception, Instead, PHRASES, SCENARIOS};
 use super::{Proof, Tally};
+use crate::phrase::Judging;
 use crate::report::{Conclusion, NotCovered, Report, ScenarioReport};
 
 const LEAK: &str = "{peer} is refused";
 const LOSS: &str = "{peer} receives the result";
+const PREMISE: &str = "{peer} publishes a result";
+
+fn phrases(thens: &[&str]) -> Judging {
+    Judging { thens: thens.iter().map(|then| (*then).into()).collect(), whens: Vec::new() }
+}
 
 /// A run in which these scenarios ended so, at this step if they failed.
 fn run(ended: &[(&str, Conclusion, &str)]) -> Report {
@@ -30,7 +36,7 @@ fn well() -> Report {
 }
 
 fn tally(faulty: &[Report]) -> Tally {
-    let mut tally = Tally::of(&well(), [LEAK.into(), LOSS.into()]);
+    let mut tally = Tally::of(&well(), &phrases(&[LEAK, LOSS]));
     for (number, report) in faulty.iter().enumerate() {
         tally.add(&format!("fault-{number}"), report);
     }
@@ -75,6 +81,19 @@ fn a_step_survives_where_its_scenarios_are_red_at_other_steps_only() {
 }
 
 #[test]
+fn a_broken_premise_shows_nothing_of_what_the_scenario_is_about_and_a_violated_one_does() {
+    let of = |conclusion| {
+        let judging = Judging { whens: vec![PREMISE.into()], ..phrases(&[LEAK]) };
+        let mut tally = Tally::of(&run(&[("leak", Conclusion::Passed, "")]), &judging);
+        tally.add("fault", &run(&[("leak", conclusion, PREMISE)]));
+        let proof = proof(&tally, &[], &[]);
+        (proof.scenarios.shown, proof.phrases.survived)
+    };
+    assert_eq!(of(Conclusion::Broken), (0, vec![LEAK.to_owned()]), "the phrase itself is shown");
+    assert_eq!(of(Conclusion::Violated), (1, vec![LEAK.to_owned()]));
+}
+
+#[test]
 fn what_could_not_be_judged_is_shown_only_where_that_is_listed() {
     let unclear = run(&[("leak", Conclusion::Violated, LEAK), ("loss", Conclusion::Inconclusive, LOSS)]);
     let of = |report: &Report, instead| {
@@ -115,7 +134,7 @@ fn an_exception_holds_on_its_own_ground() {
 fn red_without_a_fault_is_a_false_alarm_and_unclear_a_doubt() {
     let of = |conclusion| {
         let control = run(&[("leak", conclusion, LEAK)]);
-        let mut tally = Tally::of(&control, [LEAK.into()]);
+        let mut tally = Tally::of(&control, &phrases(&[LEAK]));
         tally.add("fault", &run(&[("leak", Conclusion::Violated, LEAK)]));
         (tally.alarms().len(), tally.doubts().len(), proof(&tally, &[], &[]).exit_code(0))
     };
@@ -130,7 +149,7 @@ fn nothing_seeded_and_nothing_run_prove_nothing() {
     let listed = [exception(&["leak", "loss"], Instead::Nothing)];
     let phrases = [exception(&[LEAK, LOSS], Instead::Nothing)];
     assert_eq!(proof(&tally(&[]), &listed, &phrases).exit_code(0), 5);
-    let mut nothing = Tally::of(&Report::default(), []);
+    let mut nothing = Tally::of(&Report::default(), &phrases(&[]));
     nothing.add("fault", &Report::default());
     assert_eq!((nothing.doubts().len(), proof(&nothing, &[], &[]).exit_code(0)), (1, 5));
 }

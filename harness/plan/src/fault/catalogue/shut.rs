@@ -25,7 +25,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "agent-is-no-user",
         "The broker knows the first tenant's agent by a name that its certificate does not have.",
         "research/nats-isolation.md, \"How verify_and_map picks the user\": a user is the name in a certificate, letter by letter",
-        &[replace("{ user: \"{first agent}\",", "{ user: \"{first component}.serviceradar\",")],
+        &[replace("{ user: \"{first agent}.{first}.serviceradar\",", "{ user: \"{first agent}.serviceradar\",")],
     ),
     shut(
         "agent-may-say-nothing",

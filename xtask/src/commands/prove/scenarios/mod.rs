@@ -5,7 +5,7 @@ mod show;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bulkhead_e2e::{Silence, Tally, judging};
+use bulkhead_e2e::{Judging, Silence, Tally};
 use bulkhead_plan::fault::{Fault, Ground};
 use futures::StreamExt as _;
 use futures::stream;
@@ -36,7 +36,7 @@ pub(super) async fn run(
         let error = anyhow::anyhow!("the environment without a fault was not judged, which proves nothing of the others");
         return Err(Failure { code: NOT_JUDGED, error });
     };
-    let mut tally = Tally::of(&control, judging());
+    let mut tally = Tally::of(&control, &Judging::all());
     show::control(&tally, control.scenarios.len(), began.elapsed(), json);
     let mut rows: Vec<Row> = Vec::new();
     let playing = stream::iter(faults.iter().enumerate()).map(|(number, fault)| played(bench, fault, number + 1));
