@@ -143,7 +143,7 @@ pub(super) const SCENARIOS: &[Exception] = &[
             "the broker accepts the poller",
         ],
         Instead::Nothing,
-        "the first tenant's agent is shut out in their place, by the same door: the step is red there",
+        "the first tenant's agent is shut out in their place, at the same door and by the same step",
     ),
     exception(
         &[

@@ -60,7 +60,8 @@ impl Part {
                 (Some(exception), false) => {
                     part.shown += 1;
                     let under = seen.red_under.first().map_or("", String::as_str);
-                    part.needless.push(format!("{name}: it was red under {under} (listed: {})", exception.why));
+                    part.needless
+                        .push(format!("{name}: it was red under {under} (listed: {})", exception.why));
                 }
                 (None, true) => part.survived.push(name.clone()),
                 (Some(exception), true)

@@ -116,7 +116,10 @@ fn an_exception_that_is_not_needed_or_names_nothing_is_wrong() {
     assert_eq!((needless.scenarios.needless.len(), needless.exit_code(0)), (1, 4));
     assert!(needless.scenarios.needless[0].contains("under fault-0"), "{needless:?}");
     let unknown = proof(&red, &[], &[exception(&["{peer} is gone"], Instead::Nothing)]);
-    assert_eq!((unknown.phrases.unknown.as_slice(), unknown.exit_code(0)), (&["{peer} is gone".to_owned()][..], 4));
+    assert_eq!(
+        (unknown.phrases.unknown.as_slice(), unknown.exit_code(0)),
+        (&["{peer} is gone".to_owned()][..], 4)
+    );
     let uncovered = proof(&red, &[exception(&["walls"], Instead::Nothing)], &[]);
     assert_eq!(uncovered.exit_code(0), 0, "it is there, and cannot be shown here");
 }

@@ -91,6 +91,12 @@ pub(crate) async fn run(arguments: &ProveArguments) -> Outcome {
 fn chosen(ids: &[String], scenarios: bool) -> Result<Vec<&'static Fault>, Failure> {
     let further = || shut().filter(|_| scenarios);
     for id in ids.iter().filter(|id| !further().any(|fault| fault.id() == id.as_str())) {
+        if shut().any(|fault| fault.id() == id.as_str()) {
+            let error = anyhow::anyhow!(
+                "--only {id}: it is a wall in the wrong place, which the scenarios alone meet\nwhat to do: add --scenarios"
+            );
+            return Err(error).or_usage();
+        }
         if let Err(near) = find(id) {
             let error = anyhow::anyhow!(
                 "--only {id}: there is no such fault; near it: {}\nwhat to do: `cargo xtask prove --list` shows all",

@@ -100,11 +100,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The scenarios in an environment of their own, with a fault or without.
-    pub(super) async fn play(
-        &self,
-        fault: Option<&'static Fault>,
-        number: usize,
-    ) -> Result<Played, Failure> {
+    pub(super) async fn play(&self, fault: Option<&'static Fault>, number: usize) -> Result<Played, Failure> {
         let environment = match (self.start(fault, number).await?, fault) {
             (Ok(environment), _) => environment,
             (Err(refused), None) => return Err(Failure::from(refused)),

@@ -22,10 +22,13 @@ const fn shut(
 
 pub(super) const FAULTS: &[Fault] = &[
     shut(
-        "agent-is-no-user",
-        "The broker knows the first tenant's agent by a name that its certificate does not have.",
-        "research/nats-isolation.md, \"How verify_and_map picks the user\": a user is the name in a certificate, letter by letter",
-        &[replace("{ user: \"{first agent}.{first}.serviceradar\",", "{ user: \"{first agent}.serviceradar\",")],
+        "one-connection-for-a-tenant",
+        "The first tenant may have one connection to the broker, which its agent has: nobody else of it is let in.",
+        "nats-server's max_connections of an account; a share that was reckoned without clients that connect anew",
+        &[replace(
+            "T_{first} {\n    limits { max_connections: 50,",
+            "T_{first} {\n    limits { max_connections: 1,",
+        )],
     ),
     shut(
         "agent-may-say-nothing",

@@ -33,13 +33,16 @@ pub(super) async fn run(
     let _silent = Silence::of_steps();
     let began = Instant::now();
     let Played::Whole(control) = bench.play(None, 0).await? else {
-        let error = anyhow::anyhow!("the environment without a fault was not judged, which proves nothing of the others");
+        let error = anyhow::anyhow!(
+            "the environment without a fault was not judged, which proves nothing of the others"
+        );
         return Err(Failure { code: NOT_JUDGED, error });
     };
     let mut tally = Tally::of(&control, &Judging::all());
     show::control(&tally, control.scenarios.len(), began.elapsed(), json);
     let mut rows: Vec<Row> = Vec::new();
-    let playing = stream::iter(faults.iter().enumerate()).map(|(number, fault)| played(bench, fault, number + 1));
+    let playing =
+        stream::iter(faults.iter().enumerate()).map(|(number, fault)| played(bench, fault, number + 1));
     let mut playing = std::pin::pin!(playing.buffer_unordered(CONCURRENCY));
     while let Some(row) = playing.next().await {
         let row = row?;

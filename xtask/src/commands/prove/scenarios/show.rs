@@ -41,7 +41,10 @@ pub(super) fn row(row: &Row, json: bool) {
     let word = |text: &str| format!("{text:>12}");
     match &row.played {
         Played::Whole(report) => match report.red().count() {
-            0 => say::line(format_args!("{}  {id} no scenario is red  {took}", paint.dim(&word("Matrix only")))),
+            0 => say::line(format_args!(
+                "{}  {id} no scenario is red  {took}",
+                paint.dim(&word("Matrix only"))
+            )),
             count => say::line(format_args!(
                 "{}  {id} {count:>4} red scenarios  {took}{}",
                 paint.good(&word("Red")),
@@ -82,9 +85,11 @@ pub(super) fn end(
     rows.iter().filter(|row| matches!(row.played, Played::NotJudged(_))).for_each(|of| self::row(of, false));
     for part in [&proof.scenarios, &proof.phrases] {
         let survived = if proof.all_faults { part.survived.as_slice() } else { &[] };
-        for (word, names) in
-            [("SURVIVED", survived), ("NEEDLESS", part.needless.as_slice()), ("UNKNOWN", part.unknown.as_slice())]
-        {
+        for (word, names) in [
+            ("SURVIVED", survived),
+            ("NEEDLESS", part.needless.as_slice()),
+            ("UNKNOWN", part.unknown.as_slice()),
+        ] {
             for name in names {
                 say::line(format_args!("{}  {name}", paint.bad(&format!("{word:>12}"))));
             }
@@ -98,7 +103,6 @@ pub(super) fn end(
     say::line(format_args!("{}  {}{}", title("Steps"), proof.phrases, of_some(proof)));
     Ok(())
 }
-
 
 /// Of a part of the faults the score is no more than a hint.
 fn of_some(proof: &Proof) -> &'static str {
