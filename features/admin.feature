@@ -13,7 +13,7 @@ Feature: The platform's administrator
         | acme   |
         | globex |
 
-    Scenario: the administrator reads the status of acme's agent
+    Scenario: the administrator's reading of acme's agent is on record
       When the administrator asks acme's agent for its status
       Then the administrator is answered
       And acme's agent has recorded that the administrator was accepted

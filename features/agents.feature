@@ -2,7 +2,7 @@ Feature: Agents and the poller
   The platform's poller reads every tenant's agents, and agents report to the poller. Which tenant a caller
   speaks for is decided by its certificate and by nothing else.
 
-  Around every refused call, the rightful caller is answered by the same service, before and after.
+  Around every call, another rightful caller is answered by the same service, before and after.
 
   Rule: The platform reads a tenant's agent
 

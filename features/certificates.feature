@@ -2,7 +2,7 @@ Feature: Certificates
   Every connection of the platform begins with certificates. Each side accepts exactly those peers that the
   responsible authority named, and refuses everybody else for a reason that it writes down.
 
-  Around every refused attempt, a valid peer of the same service is accepted, before and after.
+  Around every attempt, another valid peer of the same service is accepted, before and after.
 
   Rule: A valid certificate is accepted
 
@@ -200,7 +200,7 @@ Feature: Certificates
 
   Rule: A tenant's agent refuses a false poller and a false broker that it dials
 
-    Scenario Outline: acme's agent talks to the <service> that it expects
+    Scenario Outline: acme's agent talks to <service> that it expects
       When acme's agent dials <service> and meets a certificate that is valid
       Then <service> is accepted
 

@@ -22,8 +22,8 @@ Feature: Streams and buckets
     Scenario Outline: globex <attack> acme's notes in vain
       Given acme keeps three notes
       When globex <attack> acme's notes
-      Then globex is refused because there is no such thing in its account
-      And acme's notes are unchanged
+      Then acme's notes are unchanged
+      And globex is refused because there is no such thing in its account
 
       Examples:
         | attack              |
@@ -48,8 +48,8 @@ Feature: Streams and buckets
     Scenario: globex cannot have the broker purge acme's account
       Given acme keeps three notes
       When globex has the broker purge acme's account
-      Then globex is refused because it may not publish there
-      And acme's notes are unchanged
+      Then acme's notes are unchanged
+      And globex is refused because it may not publish there
 
   Rule: Equal names do not meet
 
@@ -87,8 +87,8 @@ Feature: Streams and buckets
     Scenario Outline: globex <attack> acme's value in vain
       Given acme keeps a value
       When globex <attack> acme's value
-      Then globex is refused because <reason>
-      And acme's value is unchanged
+      Then acme's value is unchanged
+      And globex is refused because <reason>
 
       Examples:
         | attack   | reason                               |

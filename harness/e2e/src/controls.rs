@@ -7,9 +7,10 @@ use bulkhead_runtime::probe::nats::{Login, login};
 use crate::platform::Platform;
 use crate::words::Peer;
 
-/// The service's rightful peer is served now. Says by whom, or what was seen instead.
-pub(crate) async fn served(platform: &Platform, service: &Peer) -> Result<String, String> {
-    let rightful = rightful_peer_of(platform, service);
+/// A rightful peer of the service's is served now, and not the one that makes the attempt: if that one is kept out, it is
+/// not because the service is dead. Says who was served, or what was seen instead.
+pub(crate) async fn served(platform: &Platform, service: &Peer, attempts: &Peer) -> Result<String, String> {
+    let rightful = rightful_peer_of(platform, service, attempts);
     let target = platform.target(service).map_err(|error| error.to_string())?;
     let credential = platform.credential(&rightful).map_err(|error| error.to_string())?;
     if *service == Peer::Broker {
@@ -29,12 +30,16 @@ pub(crate) async fn served(platform: &Platform, service: &Peer) -> Result<String
     }
 }
 
-/// Who may use a service without any doubt.
-fn rightful_peer_of(platform: &Platform, service: &Peer) -> Peer {
-    match service {
-        Peer::Agent(_) => Peer::Poller,
+/// Who may use a service without any doubt, and is somebody else than who makes the attempt.
+fn rightful_peer_of(platform: &Platform, service: &Peer, attempts: &Peer) -> Peer {
+    match (service, attempts) {
+        (Peer::Agent(_), Peer::Poller) => Peer::Administrator,
+        (Peer::Agent(_), _) => Peer::Poller,
         _ => {
-            platform.record.tenants.first().map_or(Peer::Poller, |tenant| Peer::tenant(tenant.slug.as_str()))
+            let attempts = platform.name(attempts).ok();
+            let slugs = platform.record.tenants.iter().map(|tenant| Peer::tenant(tenant.slug.as_str()));
+            let mut others = slugs.filter(|peer| platform.name(peer).ok() != attempts);
+            others.next().unwrap_or(Peer::Poller)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Attempts at a service's door: an observation, the server's record of it, controls around both.
 
 use bulkhead_plan::access::{Manner, Operation, Who};
-use bulkhead_runtime::probe::grpc::{self, Answer, Call, Caller};
+use bulkhead_runtime::probe::grpc::{self, Call, Caller};
 use bulkhead_runtime::probe::nats::{Login, login};
 use bulkhead_runtime::probe::records::{Event, Line, Place};
 use bulkhead_runtime::probe::tls::{Hello, TLS12, handshake};
@@ -26,11 +26,11 @@ pub(crate) async fn connect(
     let target = platform.target(service)?;
     scene.show(credential.as_ref());
     scene.pages.push(target.page.clone());
-    let before = served(&platform, service).await;
+    let before = served(&platform, service, who).await;
     let since = platform.book.end(&target.page);
     let seen = knock(service, &target, credential.as_ref()).await;
     let judged = join(&platform.book, door_of(service), &target.page, since, &seen).await.under(model);
-    let after = served(&platform, service).await;
+    let after = served(&platform, service, who).await;
     scene.file(who, between(before, judged, after));
     Ok(())
 }
@@ -48,11 +48,11 @@ pub(crate) async fn connect_in(
     let (credential, target) = (platform.credential(who)?, platform.target(service)?);
     scene.show(credential.as_ref());
     scene.pages.push(target.page.clone());
-    let before = served(&platform, service).await;
+    let before = served(&platform, service, who).await;
     let since = platform.book.end(&target.page);
     let seen = knock_in(service, &target, credential.as_ref(), manner).await;
     let judged = join(&platform.book, door_of(service), &target.page, since, &seen).await.under(model);
-    let after = served(&platform, service).await;
+    let after = served(&platform, service, who).await;
     scene.file(who, between(before, judged, after));
     Ok(())
 }
@@ -71,13 +71,12 @@ pub(crate) async fn call(
     let target = platform.target(service)?;
     scene.show(caller.hello.credential.as_ref());
     scene.pages.push(target.page.clone());
-    let before = served(&platform, service).await;
+    let before = served(&platform, service, who).await;
     let since = platform.book.end(&target.page);
     let seen = grpc::call(&target.address, &caller, what).await;
     let judged = join(&platform.book, door_of(service), &target.page, since, &seen).await.under(model);
-    let after = served(&platform, service).await;
+    let after = served(&platform, service, who).await;
     scene.trace.clone_from(&seen.trace_id);
-    scene.answer = seen.split().1;
     scene.file(who, between(before, judged, after));
     Ok(())
 }
@@ -87,11 +86,6 @@ pub(crate) fn caller(scene: &Scene, who: &Peer, service: &Peer) -> Result<Caller
     let platform = scene.platform()?;
     let credential = platform.credential(who)?;
     Ok(Caller::of(credential.as_ref(), &platform.target(service)?.name.common_name()))
-}
-
-/// The answer to a call, when there was one.
-pub(crate) fn answer(scene: &Scene) -> Option<&Answer> {
-    scene.answer.as_ref()
 }
 
 async fn knock(service: &Peer, target: &Target, credential: Option<&Presented>) -> Observation<()> {

@@ -14,6 +14,7 @@ use bulkhead_runtime::probe::records::{Book, Source};
 use bulkhead_runtime::probe::{CredentialError, Presented};
 use tokio::sync::Semaphore;
 
+use crate::programs::Programs;
 use crate::words::{FlawWord, Peer};
 
 /// Something that the scenarios need and the environment does not have.
@@ -63,8 +64,8 @@ pub(crate) struct Platform {
     parts: (usize, usize),
     pub(crate) forger: Forger,
     pub(crate) book: Book,
-    /// Where the services' programs are, for stand-ins.
-    pub(crate) binaries: Option<PathBuf>,
+    /// For stand-ins.
+    pub(crate) programs: Option<Programs>,
     /// Each scenario that keeps streams holds one of these: a tenant may have ten streams.
     pub(crate) stream_places: Arc<Semaphore>,
 }
@@ -82,7 +83,7 @@ pub(crate) struct Target {
 }
 
 impl Platform {
-    pub(crate) fn open(record: EnvironmentRecord, binaries: Option<PathBuf>) -> Result<Self, PlatformError> {
+    pub(crate) fn open(record: EnvironmentRecord, programs: Option<Programs>) -> Result<Self, PlatformError> {
         let populated: Vec<(usize, &str)> = record
             .tenants
             .iter()
@@ -104,7 +105,7 @@ impl Platform {
         let book = Book::open(sources);
         let forger = Forger::of_environment(&record.state_dir);
         let stream_places = Arc::new(Semaphore::new(STREAM_PLACES));
-        Ok(Self { record, parts, forger, book, binaries, stream_places })
+        Ok(Self { record, parts, forger, book, programs, stream_places })
     }
 
     /// The tenant that plays a part in the features, or the one of this very name.

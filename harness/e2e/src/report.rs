@@ -5,6 +5,8 @@ use std::fmt;
 pub use bulkhead_plan::access::Conclusion;
 use serde::Serialize;
 
+use crate::phrase::Phrase;
+
 /// One scenario's result.
 #[derive(Debug, Clone, Serialize)]
 pub struct ScenarioReport {
@@ -18,6 +20,9 @@ pub struct ScenarioReport {
     pub conclusion: Conclusion,
     /// Which step failed and why; empty when it passed.
     pub why: String,
+    /// The phrase of the step that failed, as its definition has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Phrase>,
     /// How long it took, in milliseconds.
     pub took_ms: u128,
     /// For a failure: attempts and records, certificates, logs, and the command that repeats it.
@@ -105,6 +110,7 @@ mod tests {
             name: String::new(),
             conclusion: *conclusion,
             why: String::new(),
+            failed_at: None,
             took_ms: 0,
             details: Vec::new(),
         };

@@ -11,7 +11,9 @@ use cucumber::event::ScenarioFinished;
 use cucumber::gherkin::{Feature, Rule, Scenario};
 use cucumber::{World, WriterExt, writer};
 
+use crate::phrase::{Phrase, phrase_at};
 use crate::platform::{Platform, PlatformError};
+use crate::programs::Programs;
 use crate::report::{Conclusion, Kept, NotCovered, Report, ScenarioReport};
 use crate::scene::Scene;
 use crate::{features, material, steps};
@@ -32,8 +34,8 @@ pub struct Options {
     pub tag: Option<String>,
     /// How many scenarios run at the same time.
     pub concurrency: usize,
-    /// Where the services' programs are: some scenarios start a second agent or poller of their own.
-    pub binaries: Option<PathBuf>,
+    /// Without them, scenarios that start programs of their own cannot be judged.
+    pub programs: Option<Programs>,
     /// A JUnit XML file to write.
     pub junit: Option<PathBuf>,
     /// A Cucumber JSON file to write.
@@ -81,7 +83,7 @@ pub async fn run(
     }
     let features = features::read(&options.features).await?;
     let (junit, json) = (create(options.junit.as_ref())?, create(options.json.as_ref())?);
-    let platform = Arc::new(Platform::open(environment, options.binaries.clone())?);
+    let platform = Arc::new(Platform::open(environment, options.programs.clone())?);
     let swept = steps::sweep(&platform).await;
     let kept = swept.left.into_iter().map(Kept).collect();
     let course = Rc::new(Course {
@@ -152,6 +154,7 @@ impl Course {
     /// Cleans up after a scenario and says how it ended.
     async fn end(&self, place: &Place<'_>, finished: &ScenarioFinished, scene: Option<&mut Scene>) {
         let mut ended = place.report(&why_failed(finished).unwrap_or_default());
+        ended.failed_at = failed_at(finished);
         let mut kept = Vec::new();
         if let Some(scene) = scene {
             kept = steps::clean_up(scene).await;
@@ -237,6 +240,7 @@ impl Place<'_> {
             name: self.scenario.name.clone(),
             conclusion: Conclusion::Inconclusive,
             why: why.to_owned(),
+            failed_at: None,
             took_ms: 0,
             details: Vec::new(),
         }
@@ -272,6 +276,13 @@ fn why_failed(finished: &ScenarioFinished) -> Option<String> {
     }
 }
 
+fn failed_at(finished: &ScenarioFinished) -> Option<Phrase> {
+    match finished {
+        ScenarioFinished::StepFailed(_, Some(location), _) => phrase_at(location),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -301,6 +312,7 @@ mod tests {
             name: name.to_owned(),
             conclusion: Conclusion::Inconclusive,
             why: String::new(),
+            failed_at: None,
             took_ms: 0,
             details: Vec::new(),
         };

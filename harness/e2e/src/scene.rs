@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bulkhead_plan::access::{Expectation, Outcome};
-use bulkhead_runtime::probe::grpc::Answer;
 use bulkhead_runtime::probe::nats::{Delivered, Interest, Login, Message, Session, login};
 use bulkhead_runtime::probe::{Nonce, Observation, Presented, Sight, TraceId};
 use cucumber::World;
@@ -35,8 +34,6 @@ pub(crate) struct Scene {
     pub(crate) received: BTreeMap<Peer, Vec<Message>>,
     /// What was sent that others might hear.
     pub(crate) sent: Vec<String>,
-    /// What the last gRPC call was answered with, and its trace.
-    pub(crate) answer: Option<Answer>,
     /// The trace of the last gRPC call.
     pub(crate) trace: Option<TraceId>,
     /// What the last request was answered with.
@@ -102,7 +99,6 @@ impl Scene {
             listeners: Vec::new(),
             received: BTreeMap::new(),
             sent: Vec::new(),
-            answer: None,
             trace: None,
             reply: None,
             kept: Vec::new(),

@@ -4,11 +4,11 @@
 //! astray. So the same program is started with the same kind of configuration, and finds impostors where it
 //! expects its peers.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bulkhead_identity::AuthorityName;
+use bulkhead_matrix::StandInProgram;
 use bulkhead_runtime::beside;
 use bulkhead_runtime::probe::impostor::Impostor;
 use bulkhead_runtime::probe::records::{Book, Event, Line, Place, Source};
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::process::Child;
 
 use crate::platform::{Platform, PlatformError};
+use crate::programs::Programs;
 use crate::words::Peer;
 use bulkhead_runtime::probe::verdict::{Judged, Record, judge};
 
@@ -67,7 +68,8 @@ impl StandIn {
             "tenants": tenants,
             "log": { "format": "json", "level": "info" },
         });
-        Self::start(platform, "bulkhead-poller", &config)
+        let program = &programs(platform)?.stand_ins.poller;
+        Self::start(platform, program, config)
     }
 
     /// An agent of a tenant that finds the poller and the broker at these addresses.
@@ -100,23 +102,37 @@ impl StandIn {
             ],
             "log": { "format": "json", "level": "info" },
         });
-        Self::start(platform, "bulkhead-agent", &config)
+        let program = &programs(platform)?.stand_ins.agent;
+        Self::start(platform, program, config)
     }
 
-    fn start(platform: &Platform, program: &str, config: &Value) -> Result<Self, PlatformError> {
+    fn start(
+        platform: &Platform,
+        program: &StandInProgram,
+        mut config: Value,
+    ) -> Result<Self, PlatformError> {
+        let path = &program.path;
         let failed = |what: &str, error: std::io::Error| {
-            PlatformError::Impossible(format!("cannot {what} for a stand-in of {program}: {error}"))
+            PlatformError::Impossible(format!("cannot {what} for a stand-in of {}: {error}", path.display()))
         };
-        let binary = binary(platform, program)?;
+        if !path.is_file() {
+            return Err(PlatformError::Impossible(format!(
+                "there is no {}, so that no stand-in can be started; build it with cargo build",
+                path.display()
+            )));
+        }
+        if let Some(entries) = config.as_object_mut() {
+            entries.extend(program.settings.clone());
+        }
         let folder = tempfile::tempdir().map_err(|error| failed("make a folder", error))?;
         // JSON is YAML.
         let file = folder.path().join("config.yaml");
         std::fs::write(&file, config.to_string()).map_err(|error| failed("write a configuration", error))?;
-        let path = folder.path().join("log");
-        let log = std::fs::File::create(&path).map_err(|error| failed("make a log", error))?;
+        let log_file = folder.path().join("log");
+        let log = std::fs::File::create(&log_file).map_err(|error| failed("make a log", error))?;
         let errors = log.try_clone().map_err(|error| failed("make a log", error))?;
-        let book = Book::open([(PAGE.to_owned(), Source::File(path))]);
-        let mut command = Command::new(binary);
+        let book = Book::open([(PAGE.to_owned(), Source::File(log_file))]);
+        let mut command = Command::new(path);
         command.arg("--config").arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::from(log)).stderr(Stdio::from(errors));
         // It has a real credential: a run that is killed must not leave it to itself.
@@ -182,19 +198,11 @@ pub(crate) async fn impostor(
     Ok(Impostor::listen("127.0.0.1:0", disguise, credential).await?)
 }
 
-/// The service's program.
-fn binary(platform: &Platform, program: &str) -> Result<PathBuf, PlatformError> {
-    let folder: &Path = platform.binaries.as_deref().ok_or_else(|| {
-        PlatformError::Impossible(format!(
-            "the place of {program} is not known, so that no stand-in can be started"
-        ))
-    })?;
-    let path = folder.join(program);
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(PlatformError::Impossible(format!(
-        "there is no {}; build it with cargo build -p {program}",
-        path.display()
-    )))
+/// What may be started.
+fn programs(platform: &Platform) -> Result<&Programs, PlatformError> {
+    platform.programs.as_ref().ok_or_else(|| {
+        PlatformError::Impossible(
+            "the place of the programs is not known, so that no stand-in can be started".to_owned(),
+        )
+    })
 }

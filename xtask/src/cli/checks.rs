@@ -18,8 +18,10 @@ pub(crate) enum TestPart {
     Judges,
     /// The access matrix on processes, on containers, and on one flat container network
     Matrix,
-    /// Every seeded fault on processes
+    /// Every seeded fault on processes, noticed by the access matrix
     Prove,
+    /// The scenarios under every seeded fault, on processes
+    ProveScenarios,
     /// The disturbances on processes that `cargo test` does not make
     Disturb,
 }

@@ -99,6 +99,10 @@ pub(crate) struct ProveArguments {
     /// Print the faults, and seed none
     #[arg(long)]
     pub(crate) list: bool,
+    /// Run the scenarios instead of filling the access matrix: each of them, and each of their steps that judges, must be red
+    /// under some fault
+    #[arg(long, conflicts_with = "runs")]
+    pub(crate) scenarios: bool,
     /// How many tenants an environment has: two at least, of which one's name begins with the other's
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) tenants: usize,

@@ -103,9 +103,10 @@ Exit codes: 0 verified, whatever its verdict is · 5 changed, not whole, or cont
   cargo xtask prove --list                      every fault: what it is, whose it was first, what it must turn red
   cargo xtask prove --only one-account-for-all
   cargo xtask prove --backend process --runs 3
+  cargo xtask prove --scenarios                 the features instead of the matrix: which of them each fault turns red
 
 Exit codes:
-  0  every fault was noticed, and nothing else was      4  a fault survived or spilled, or a false alarm
+  0  every fault was noticed, and nothing else was      4  a fault survived or spilled, a scenario was never red, or a false alarm
   5  a faulty environment could not be judged")]
     Prove(ProveArguments),
     /// Disturb the world (restarts, cuts, floods, stalls) and show that tenants who have no part in it lose nothing

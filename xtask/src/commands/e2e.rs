@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bulkhead_e2e::{Conclusion, Options, Report, ScenarioReport};
+use bulkhead_e2e::{Conclusion, Options, Programs, Report, ScenarioReport};
 use bulkhead_evidence::bundle;
 use bulkhead_plan::environment::EnvironmentRecord;
 use bulkhead_runtime::error::StartError;
@@ -75,7 +75,7 @@ async fn options(arguments: &E2eArguments, command: String, events: &Events) -> 
         name: arguments.filter.clone(),
         tag: arguments.tag.clone(),
         concurrency: arguments.concurrency,
-        binaries: programs.agent.parent().map(PathBuf::from),
+        programs: Some(Programs::plain(programs.agent, programs.poller, programs.probe)),
         junit: file("junit.xml"),
         json: file("cucumber.json"),
         command,

@@ -135,6 +135,12 @@ fn faults_that_nobody_has_written_down() {
     ended.assert_refused("prove", USAGE, &["--only netwrok-flat", "network-flat", "prove --list"]);
     let ended = xtask(&["prove", "--backend", "process", "--tenants", "1"], &[NO_ENGINE]);
     ended.assert_refused("prove", USAGE, &["--tenants 1", "at least 2 tenants"]);
+    let ended = xtask(&["prove", "--only", "agents-may-not-purge"], &[NO_ENGINE]);
+    ended.assert_refused("prove", USAGE, &["--only agents-may-not-purge", "add --scenarios"]);
+    let ended = xtask(&["prove", "--scenarios", "--runs", "2"], &[NO_ENGINE]);
+    ended.assert_refused("prove", USAGE, &["--scenarios", "--runs"]);
+    let ended = xtask(&["prove", "--scenarios", "--only", "netwrok-flat"], &[NO_ENGINE]);
+    ended.assert_refused("prove", USAGE, &["--only netwrok-flat", "network-flat"]);
     let ended = xtask(&["prove", "--runs", "0"], &[NO_ENGINE]);
     ended.assert_refused("prove", USAGE, &["--runs 0"]);
 }

@@ -1,5 +1,6 @@
 //! Every sentence of the features has exactly one step: a missing or ambiguous one is found without a platform.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use cucumber::World;
@@ -56,5 +57,14 @@ fn every_guarantee_stands_under_a_rule() {
         for rule in &feature.rules {
             assert!(!rule.scenarios.is_empty(), "'{}' has no scenario", rule.name);
         }
+    }
+}
+
+/// What is said of a scenario is said of it by its name alone.
+#[test]
+fn every_scenario_has_a_name_of_its_own() {
+    let mut names = BTreeSet::new();
+    for scenario in features().into_iter().flat_map(|feature| feature.rules).flat_map(|rule| rule.scenarios) {
+        assert!(names.insert(scenario.name.clone()), "there are two of the name '{}'", scenario.name);
     }
 }

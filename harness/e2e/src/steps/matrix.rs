@@ -1,6 +1,6 @@
 //! Cells of the access matrix as sentences: how a counterexample of a random topology is repeated.
 
-use bulkhead_matrix::{MatrixError, Options, Run, StandIns};
+use bulkhead_matrix::{MatrixError, Options, Run};
 use bulkhead_plan::access::{Conclusion, Model};
 use bulkhead_plan::matrix::{Entry, Plan};
 use cucumber::then;
@@ -37,11 +37,11 @@ async fn is_as_predicted_everywhere(scene: &mut Scene) -> Step {
 
 async fn fill(scene: &Scene, plan: &Plan) -> Result<Run, Unmet> {
     let platform = scene.platform()?;
-    let folder = platform.binaries.clone();
-    let folder = folder.ok_or_else(|| Unmet("the place of the programs is not known".to_owned()))?;
+    let programs = platform.programs.clone();
+    let programs = programs.ok_or_else(|| Unmet("the place of the programs is not known".to_owned()))?;
     let options = Options {
-        probe: folder.join("bulkhead-probe"),
-        stand_ins: StandIns::plain(folder.join("bulkhead-agent"), folder.join("bulkhead-poller")),
+        probe: programs.probe,
+        stand_ins: programs.stand_ins,
         run: bulkhead_matrix::fresh_run(),
         tell: Box::new(|_| {}),
     };

@@ -7,7 +7,8 @@ use bulkhead_runtime::probe::{Observation, Refusal, Sight};
 use serde_json::{Value, json};
 
 use crate::platform::{Platform, PlatformError};
-use crate::scene::{Scene, Unmet};
+use crate::report::Conclusion;
+use crate::scene::{Scene, Step, Unmet};
 use crate::words::Peer;
 
 /// The reservation of one stream. Tenants have a megabyte of memory for streams in all.
@@ -73,6 +74,44 @@ pub(super) async fn must_create(scene: &mut Scene, owner: &Peer, config: &Value)
     match created.sight {
         Sight::Answered(_) => Ok(()),
         _ => Err(Unmet(format!("{owner} cannot keep a stream of its own: {created}"))),
+    }
+}
+
+/// The same for what a tenant keeps in a scenario. It is refused that by nobody's right: where its own names or subjects are
+/// taken, which nobody else's scenario has, another tenant's stand in its way.
+pub(super) async fn keep(scene: &mut Scene, owner: &Peer, config: &Value) -> Step {
+    let created = create(scene, owner, config).await?;
+    let why = format!("{owner} cannot keep a stream of its own: {created}");
+    match created.sight {
+        Sight::Answered(_) => Ok(()),
+        Sight::Refused(refusal) => match without_its_own(&refusal) {
+            Conclusion::Violated => scene.violated(why),
+            Conclusion::Broken => scene.broken(why),
+            Conclusion::Passed | Conclusion::Inconclusive => scene.unclear(why),
+        },
+        _ => scene.unclear(why),
+    }
+}
+
+/// What it says of the platform that a tenant is refused what is its own to keep. A share that is spent says nothing: that may
+/// be by somebody's right.
+fn without_its_own(refusal: &Refusal) -> Conclusion {
+    match refusal {
+        // The name is taken (10058), or the subjects are (10065).
+        Refusal::JetStream { error: 10058 | 10065, .. } => Conclusion::Violated,
+        Refusal::Broker(_) | Refusal::NoResponders => Conclusion::Broken,
+        _ => Conclusion::Inconclusive,
+    }
+}
+
+/// Stores a note that the scenario keeps, which the owner may.
+pub(super) async fn keep_note(scene: &mut Scene, owner: &Peer, subject: &str, text: &str) -> Step {
+    let stored = scene.session(owner).await?.store(subject, text).await;
+    let why = format!("{owner} cannot store a message of its own: {stored}");
+    match stored.sight {
+        Sight::Answered(_) => Ok(()),
+        Sight::Refused(refusal) if without_its_own(&refusal) == Conclusion::Broken => scene.broken(why),
+        _ => scene.unclear(why),
     }
 }
 
@@ -228,6 +267,21 @@ mod tests {
         ];
         for seen in nothing {
             assert!(shape(&seen).is_err() && stored(&seen).is_err(), "{seen}");
+        }
+    }
+
+    #[test]
+    fn who_cannot_keep_its_own_is_in_anothers_way_or_shut_out_or_has_spent_its_share() {
+        let jetstream = |error| Refusal::JetStream { code: 400, error, description: String::new() };
+        for (refusal, said) in [
+            (jetstream(10058), Conclusion::Violated),
+            (jetstream(10065), Conclusion::Violated),
+            (jetstream(10027), Conclusion::Inconclusive),
+            (jetstream(10047), Conclusion::Inconclusive),
+            (Refusal::Broker("Permissions Violation".to_owned()), Conclusion::Broken),
+            (Refusal::NoResponders, Conclusion::Broken),
+        ] {
+            assert_eq!(without_its_own(&refusal), said, "{refusal}");
         }
     }
 

@@ -18,7 +18,7 @@ mod pattern;
 mod score;
 mod share;
 
-pub use catalogue::{catalogue, find};
+pub use catalogue::{catalogue, find, shut};
 pub use change::{Change, ChangeError, Wiring};
 pub use control::Control;
 pub use edit::{EditError, FileEdit};

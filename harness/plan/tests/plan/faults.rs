@@ -7,7 +7,7 @@ use bulkhead_identity::AuthorityName;
 use bulkhead_plan::access::{Conclusion, Expectation, Model, Outcome, Vantage, Who};
 use bulkhead_plan::environment::BackendKind;
 use bulkhead_plan::fault::{
-    Change, Control, Fault, Ground, Red, RedCells, Score, Verdict, Wiring, catalogue, find, judge,
+    Change, Control, Fault, Ground, Red, RedCells, Score, Verdict, Wiring, catalogue, find, judge, shut,
 };
 use bulkhead_plan::matrix::{Cell, Column, Measured, Plan, Table};
 use bulkhead_plan::pki::{self, Action, ExistingCertificates, Pki, SystemKeys};
@@ -46,7 +46,7 @@ const BACKENDS: [BackendKind; 2] = [BackendKind::Process, BackendKind::Docker];
 #[test]
 fn every_fault_has_a_name_of_its_own_a_sentence_and_a_source() {
     let mut ids = BTreeSet::new();
-    for fault in catalogue() {
+    for fault in catalogue().chain(shut()) {
         let id = fault.id();
         assert!(ids.insert(id), "{id} is there twice");
         let kebab = |part: &str| {
@@ -159,7 +159,7 @@ fn every_change_fits_what_is_rendered_and_changes_something() {
     for topology in topologies() {
         for backend in BACKENDS {
             let well = files(&topology, &new_pki(&topology), backend);
-            for fault in covered(backend) {
+            for fault in covered(backend).chain(shut()) {
                 let mut changed = well.clone();
                 fault.seed(&mut changed, &topology, backend).unwrap_or_else(|error| panic!("{error}"));
                 let elsewhere = matches!(fault.change(), Change::Pki(_) | Change::Wiring(_));

@@ -1,5 +1,6 @@
 //! `cargo xtask prove`: realistic mistakes are seeded one by one, and the suite must notice each of them.
 
+mod scenarios;
 mod seeding;
 mod show;
 
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bulkhead_plan::environment::BackendKind;
-use bulkhead_plan::fault::{Fault, Ground, Score, Verdict, catalogue, find};
+use bulkhead_plan::fault::{Fault, Ground, Score, Verdict, catalogue, find, shut};
 use bulkhead_runtime::engine::Engine;
 use futures::StreamExt as _;
 use futures::stream;
@@ -31,7 +32,7 @@ pub(super) struct Row {
 }
 
 pub(crate) async fn run(arguments: &ProveArguments) -> Outcome {
-    let faults = chosen(&arguments.only)?;
+    let faults = chosen(&arguments.only, arguments.scenarios)?;
     if arguments.list {
         show::list(&faults, arguments.json).or_not_judged()?;
         return Ok(ExitCode::SUCCESS);
@@ -50,6 +51,10 @@ pub(crate) async fn run(arguments: &ProveArguments) -> Outcome {
     let (covered, uncovered): (Vec<&Fault>, Vec<&Fault>) =
         faults.iter().partition(|fault| fault.not_covered(ground).is_none());
     let bench = Bench::build(arguments.tenants, backend, &covered, &cancel).await?;
+    if arguments.scenarios {
+        let all = arguments.only.is_empty();
+        return scenarios::run(&bench, &covered, ground, all, arguments.json).await;
+    }
     let mut controls = Vec::new();
     for _ in 0..arguments.runs {
         let control = bench.control().await?;
@@ -81,9 +86,17 @@ pub(crate) async fn run(arguments: &ProveArguments) -> Outcome {
     Ok(ExitCode::from(score.exit_code()))
 }
 
-/// The faults of these names, each once and in the order of the catalogue; all of them without names.
-fn chosen(ids: &[String]) -> Result<Vec<&'static Fault>, Failure> {
-    for id in ids {
+/// The faults of these names, each once and in the order of the catalogue; all of them without names. The scenarios meet walls
+/// in the wrong place as well.
+fn chosen(ids: &[String], scenarios: bool) -> Result<Vec<&'static Fault>, Failure> {
+    let further = || shut().filter(|_| scenarios);
+    for id in ids.iter().filter(|id| !further().any(|fault| fault.id() == id.as_str())) {
+        if shut().any(|fault| fault.id() == id.as_str()) {
+            let error = anyhow::anyhow!(
+                "--only {id}: it is a wall in the wrong place, which the scenarios alone meet\nwhat to do: add --scenarios"
+            );
+            return Err(error).or_usage();
+        }
         if let Err(near) = find(id) {
             let error = anyhow::anyhow!(
                 "--only {id}: there is no such fault; near it: {}\nwhat to do: `cargo xtask prove --list` shows all",
@@ -93,7 +106,7 @@ fn chosen(ids: &[String]) -> Result<Vec<&'static Fault>, Failure> {
         }
     }
     let wanted = |fault: &&Fault| ids.is_empty() || ids.iter().any(|id| id == fault.id());
-    Ok(catalogue().filter(wanted).collect())
+    Ok(catalogue().chain(further()).filter(wanted).collect())
 }
 
 /// One fault after the other must meet the same backend.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bulkhead_e2e::Report;
 use bulkhead_identity::TenantSlug;
 use bulkhead_matrix::{Options, Run, StandInProgram, StandIns};
 use bulkhead_plan::EnvironmentSpec;
@@ -25,6 +26,8 @@ use crate::{platform, tools};
 
 /// How long a service may take to be ready where the platform is to refuse: it says so at once, or never.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(10);
+/// How many scenarios run at once in an environment, as `cargo xtask e2e` has it.
+const SCENARIOS_AT_ONCE: usize = 8;
 /// Names of which the second begins with the first: a comparison by prefix shows.
 const SLUGS: [&str; 5] = ["acme", "acme2", "globex", "initech", "umbrella"];
 
@@ -41,6 +44,16 @@ pub(super) struct Bench<'a> {
 pub(super) struct ControlRun {
     pub(super) control: Control,
     pub(super) took: Duration,
+}
+
+/// What came of the scenarios in one environment.
+pub(super) enum Played {
+    /// They ran, and this is how they ended.
+    Whole(Report),
+    /// The platform itself did not start with the fault, for the reason that is named for it.
+    RefusedAtStart,
+    /// It could not be judged, and why.
+    NotJudged(String),
 }
 
 impl<'a> Bench<'a> {
@@ -83,6 +96,28 @@ impl<'a> Bench<'a> {
             Ok(run) => Ok(Verdict::of(fault, &judge(fault, &run.table, ground))),
             Err(failure) if self.cancel.is_cancelled() => Err(failure),
             Err(failure) => Ok(Verdict::NotJudged(failure.error.to_string())),
+        }
+    }
+
+    /// The scenarios in an environment of their own, with a fault or without.
+    pub(super) async fn play(&self, fault: Option<&'static Fault>, number: usize) -> Result<Played, Failure> {
+        let environment = match (self.start(fault, number).await?, fault) {
+            (Ok(environment), _) => environment,
+            (Err(refused), None) => return Err(Failure::from(refused)),
+            (Err(refused), Some(fault)) => {
+                let verdict = Verdict::of_failed_start(fault, &refused.failure.to_string());
+                return Ok(match verdict {
+                    Verdict::NotJudged(why) => Played::NotJudged(why),
+                    _ => Played::RefusedAtStart,
+                });
+            }
+        };
+        let report = self.tell(&environment, fault).await;
+        take_down(environment).await?;
+        match report {
+            Ok(report) => Ok(Played::Whole(report)),
+            Err(failure) if fault.is_none() || self.cancel.is_cancelled() => Err(failure),
+            Err(failure) => Ok(Played::NotJudged(failure.error.to_string())),
         }
     }
 
@@ -145,16 +180,41 @@ impl<'a> Bench<'a> {
     async fn attack(&self, environment: &Environment, fault: Option<&Fault>) -> Result<Run, Failure> {
         let record = environment.record().clone();
         let plan = Plan::of(&Model::of_record(&record));
+        let (probe, stand_ins) = self.stand_ins(fault);
+        // An environment of one run alone: its name may be known to the fault beforehand.
+        let options = Options { probe, stand_ins, run: RUN.to_owned(), tell: Box::new(|_| {}) };
+        tokio::select! {
+            run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
+            () = self.cancel.cancelled() => Err(interrupted()),
+        }
+    }
+
+    /// What makes attempts, and what stands in where services dial.
+    fn stand_ins(&self, fault: Option<&Fault>) -> (PathBuf, StandIns) {
         let Programs { agent, poller, probe } = self.programs(fault);
         let mistaken = fault.map(Fault::in_code).unwrap_or_default();
         let stand_ins = StandIns {
             agent: stand_in(agent, fault.filter(|_| mistaken.0)),
             poller: stand_in(poller, fault.filter(|_| mistaken.1)),
         };
-        // An environment of one run alone: its name may be known to the fault beforehand.
-        let options = Options { probe, stand_ins, run: RUN.to_owned(), tell: Box::new(|_| {}) };
+        (probe, stand_ins)
+    }
+
+    /// Runs every scenario.
+    async fn tell(&self, environment: &Environment, fault: Option<&Fault>) -> Result<Report, Failure> {
+        let (probe, stand_ins) = self.stand_ins(fault);
+        let options = bulkhead_e2e::Options {
+            features: tools::checkout().join("features"),
+            name: None,
+            tag: None,
+            concurrency: SCENARIOS_AT_ONCE,
+            programs: Some(bulkhead_e2e::Programs { probe, stand_ins }),
+            junit: None,
+            json: None,
+            command: "cargo xtask prove --scenarios".to_owned(),
+        };
         tokio::select! {
-            run = bulkhead_matrix::run(record, &plan, options) => run.or_not_judged(),
+            report = bulkhead_e2e::run(&options, environment.record().clone(), |_| {}) => report.or_not_judged(),
             () = self.cancel.cancelled() => Err(interrupted()),
         }
     }

@@ -14,7 +14,7 @@ use crate::{evidence, say};
 /// How many cells of a spill, or reasons, are shown.
 const SHOWN: usize = 5;
 /// How wide the names of faults are.
-const ID_WIDTH: usize = 36;
+pub(super) const ID_WIDTH: usize = 36;
 
 /// The suite without a fault.
 pub(super) fn control(run: &ControlRun, json: bool) {
@@ -80,7 +80,7 @@ pub(super) fn row(row: &Row, json: bool) {
     }
 }
 
-fn details(lines: &[String], paint: Paint) {
+pub(super) fn details(lines: &[String], paint: Paint) {
     for line in lines.iter().take(SHOWN) {
         for line in line.lines() {
             say::line(format_args!("{:>12}    {}", "", paint.dim(line)));
@@ -95,7 +95,7 @@ fn details(lines: &[String], paint: Paint) {
     }
 }
 
-fn time(took: Duration) -> String {
+pub(super) fn time(took: Duration) -> String {
     format!("[{:>6.2}s]", took.as_secs_f64())
 }
 

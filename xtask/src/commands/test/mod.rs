@@ -19,7 +19,7 @@ use crate::exit::{OrExit as _, Outcome};
 use crate::{child, platform, say, signals, tools};
 use summary::{Ending, Line, exit_code};
 
-const PARTS: [TestPart; 9] = [
+const PARTS: [TestPart; 10] = [
     TestPart::Cargo,
     TestPart::Process,
     TestPart::Docker,
@@ -28,6 +28,7 @@ const PARTS: [TestPart; 9] = [
     TestPart::Judges,
     TestPart::Matrix,
     TestPart::Prove,
+    TestPart::ProveScenarios,
     TestPart::Disturb,
 ];
 
@@ -79,9 +80,13 @@ pub(crate) async fn run(arguments: &TestArguments) -> Outcome {
                 }
             }
             TestPart::Prove => {
-                lines.push(run.timed("seeded faults on processes", run.prove()).await);
+                lines.push(run.timed("seeded faults on processes", run.prove(&[])).await);
                 let part = run.prove_on_engine();
                 lines.push(run.timed("seeded faults that only containers show", part).await);
+            }
+            TestPart::ProveScenarios => {
+                let part = run.prove(&["--scenarios"]);
+                lines.push(run.timed("scenarios under seeded faults", part).await);
             }
             TestPart::Disturb => {
                 lines.push(run.timed("disturbances on processes", run.disturb()).await);
@@ -166,9 +171,9 @@ impl Run {
         }
     }
 
-    async fn prove(&self) -> Ending {
+    async fn prove(&self, further: &[&str]) -> Ending {
         let mut command = tools::this_program();
-        command.args(["prove", "--backend", "process"]);
+        command.args(["prove", "--backend", "process"]).args(further);
         self.command(command).await
     }
 

@@ -7,6 +7,7 @@ mod code_connections;
 mod code_services;
 mod files;
 mod network;
+mod shut;
 
 use super::Fault;
 
@@ -22,6 +23,11 @@ pub fn catalogue() -> impl Iterator<Item = &'static Fault> {
         files::FAULTS,
     ];
     parts.into_iter().flatten()
+}
+
+/// Walls in the wrong place: what is anybody's right is refused. The scenarios must notice each; the matrix is not asked.
+pub fn shut() -> impl Iterator<Item = &'static Fault> {
+    shut::FAULTS.iter()
 }
 
 /// The fault of that name.
