@@ -1,6 +1,5 @@
 //! `cargo xtask e2e`: the scenarios against the platform that is running, or against one of their own.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bulkhead_e2e::{Conclusion, Options, Programs, Report, ScenarioReport};

@@ -128,9 +128,9 @@ fn an_exception_that_is_not_needed_or_names_nothing_is_wrong() {
 fn an_exception_holds_on_its_own_ground() {
     let faulty = tally(&[run(&[("leak", Conclusion::Violated, LEAK)])]);
     let on = |ground| [Exception { ground: Some(ground), ..exception(&["loss"], Instead::Nothing) }];
-    let phrases = [exception(&[LOSS], Instead::Nothing)];
-    assert_eq!(proof(&faulty, &on(Ground::Processes), &phrases).exit_code(0), 0);
-    assert_eq!(proof(&faulty, &on(Ground::Containers), &phrases).scenarios.survived, ["loss"]);
+    let losses = [exception(&[LOSS], Instead::Nothing)];
+    assert_eq!(proof(&faulty, &on(Ground::Processes), &losses).exit_code(0), 0);
+    assert_eq!(proof(&faulty, &on(Ground::Containers), &losses).scenarios.survived, ["loss"]);
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn red_without_a_fault_is_a_false_alarm_and_unclear_a_doubt() {
 #[test]
 fn nothing_seeded_and_nothing_run_prove_nothing() {
     let listed = [exception(&["leak", "loss"], Instead::Nothing)];
-    let phrases = [exception(&[LEAK, LOSS], Instead::Nothing)];
-    assert_eq!(proof(&tally(&[]), &listed, &phrases).exit_code(0), 5);
+    let steps = [exception(&[LEAK, LOSS], Instead::Nothing)];
+    assert_eq!(proof(&tally(&[]), &listed, &steps).exit_code(0), 5);
     let mut nothing = Tally::of(&Report::default(), &phrases(&[]));
     nothing.add("fault", &Report::default());
     assert_eq!((nothing.doubts().len(), proof(&nothing, &[], &[]).exit_code(0)), (1, 5));

@@ -40,12 +40,18 @@ pub(super) fn row(row: &Row, json: bool) {
     let (id, took) = (format!("{:<ID_WIDTH$}", row.fault.id()), time(row.took));
     let word = |text: &str| format!("{text:>12}");
     match &row.played {
-        Played::Whole(report) => match report.red().count() {
-            0 => say::line(format_args!(
-                "{}  {id} no scenario is red  {took}",
-                paint.dim(&word("Matrix only"))
+        Played::Whole(report) => match (report.red().count(), report.count(Conclusion::Inconclusive)) {
+            (0, 0) => {
+                say::line(format_args!(
+                    "{}  {id} no scenario is red  {took}",
+                    paint.dim(&word("Matrix only"))
+                ));
+            }
+            (0, unclear) => say::line(format_args!(
+                "{}  {id} {unclear:>4} not judged     {took}",
+                paint.warning(&word("None red"))
             )),
-            count => say::line(format_args!(
+            (count, _) => say::line(format_args!(
                 "{}  {id} {count:>4} red scenarios  {took}{}",
                 paint.good(&word("Red")),
                 paint.dim(&few(report, count))
@@ -134,6 +140,7 @@ fn as_json(
 fn row_as_json(row: &Row) -> Value {
     let (verdict, why) = match &row.played {
         Played::Whole(report) if report.red().next().is_some() => ("red", ""),
+        Played::Whole(report) if report.count(Conclusion::Inconclusive) > 0 => ("none-red", ""),
         Played::Whole(_) => ("matrix-only", ""),
         Played::RefusedAtStart => ("refused-at-start", ""),
         Played::NotJudged(why) => ("not-judged", why.as_str()),
