@@ -59,6 +59,15 @@ fn every_fault_has_a_name_of_its_own_a_sentence_and_a_source() {
 }
 
 #[test]
+fn the_readme_says_how_many_there_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let [processes, containers] = BACKENDS.map(|backend| covered(backend).count());
+    let said = format!("seeds {processes} realistic mistakes on processes ({containers} on containers)");
+    assert!(text.contains(&said), "README.md: {said}");
+}
+
+#[test]
 fn every_pattern_accuses_a_cell_that_there_is() {
     for topology in topologies() {
         for backend in BACKENDS {
