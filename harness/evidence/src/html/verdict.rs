@@ -123,8 +123,9 @@ fn meaning(report: &Report) -> (&'static str, &'static str) {
         ),
         VerdictWord::Isolated => (
             "Each attempt was made against running services, from the place that it names, with real certificates. A \
-             refusal counts only if three things agree: what the attacker saw, what the server recorded, and controls \
-             before and after, in which the same door opened to its owner. Silence never counts as a refusal.",
+             refusal counts only if three things agree: what the attacker saw, what the server recorded (or, of what no \
+             server records, what the broker answered and who heard of it), and controls before and after, in which the \
+             same door opened to its owner. Silence never counts as a refusal.",
             ELSEWHERE,
         ),
         VerdictWord::PartAsPredicted => (
