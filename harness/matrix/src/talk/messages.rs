@@ -354,12 +354,19 @@ impl Round<'_> {
         let archive = super::platform::Archive::of(self.conventions, self.desk.platform()?);
         archive.wait_anywhere(&own).await?;
         let (subject, marker) = (self.results(), self.results_of(owner, "marker"));
+        let earlier = self.results_of(owner, "earlier");
+        self.owner.says(&earlier, &format!("earlier {}", self.nonce)).await?;
+        archive.wait_anywhere(&earlier).await?;
         let said = self.owner.session.publish(&subject, None, headers(), self.nonce.as_str()).await;
         evidence.push(said.to_string());
         // What is said afterwards on the same connection is kept; so what was said before is there by then.
         self.owner.says(&marker, &format!("marker {}", self.nonce)).await?;
         let stream = archive.wait_anywhere(&marker).await?;
         let found = archive.last_in(&stream, &subject).await?.is_some();
+        if !found {
+            // Else it may have been kept, and be gone by: the owner may say so much that its stream lets go of it.
+            archive.holds_all_after(owner, &stream, &earlier).await?;
+        }
         evidence.push(format!("{owner}'s message of the same ID is kept in {stream}: {found}"));
         let outcome = if found { Outcome::Denied(DenialReason::OtherAccount) } else { Outcome::Allowed };
         Ok(Judged::new(outcome, evidence))

@@ -315,6 +315,18 @@ impl<'a> Archive<'a> {
         if first <= place + 1 { Ok(()) } else { Err(gone_by(tenant)) }
     }
 
+    /// Whether everything is still in a stream that came into it after what was said on a subject: a stream that is full lets
+    /// go of what is oldest, so of that first.
+    pub(super) async fn holds_all_after(
+        &self,
+        tenant: &TenantSlug,
+        stream: &str,
+        subject: &str,
+    ) -> Result<(), String> {
+        let earlier = self.last_in(stream, subject).await?;
+        earlier.map(|_| ()).ok_or_else(|| gone_by(tenant))
+    }
+
     /// Waits until something is kept on a subject.
     pub(super) async fn wait_for(&self, tenant: &TenantSlug, subject: &str) -> Result<(), String> {
         let until = Instant::now() + DEADLINE;
