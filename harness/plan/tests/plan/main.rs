@@ -12,4 +12,5 @@ mod matrix;
 mod nats_server;
 mod properties;
 mod renewal;
+mod shaken;
 mod support;
