@@ -1,6 +1,8 @@
 //! Who reaches whom on the network, and which doors are open that nobody planned.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 
 use bulkhead_identity::PeerName;
 use bulkhead_plan::ServiceId;
@@ -250,22 +252,33 @@ fn listening_ports(site: &Site, id: &ServiceId) -> Result<Vec<u16>, String> {
     }
     let mut ports = Vec::new();
     for table in ["tcp", "tcp6"] {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}"));
-        let text = text.map_err(|error| failed("the sockets", error))?;
-        ports.extend(text.lines().skip(1).filter_map(|line| listening(line, &sockets)));
+        let text =
+            File::open(format!("/proc/{pid}/net/{table}")).map_err(|error| failed("the sockets", error))?;
+        for line in BufReader::new(text).lines().skip(1) {
+            let line = line.map_err(|error| failed("the sockets", error))?;
+            // Listening sockets come first (proc_net_tcp.rst), and the kernel writes each line only when it is read: thousands
+            // of connections that were closed a moment ago come after them.
+            if !is_listening(&line) {
+                break;
+            }
+            ports.extend(port_of(&line, &sockets));
+        }
     }
     ports.sort_unstable();
     ports.dedup();
     Ok(ports)
 }
 
-/// The port of a line of `/proc/net/tcp` (proc(5)), when it is a listening socket (state 0A) of these.
-fn listening(line: &str, sockets: &[String]) -> Option<u16> {
+/// Whether a line of `/proc/net/tcp` (proc(5)) is a listening socket's (state 0A).
+fn is_listening(line: &str) -> bool {
+    line.split_whitespace().nth(3) == Some("0A")
+}
+
+/// The local port of a line of `/proc/net/tcp`, when its socket is one of these.
+fn port_of(line: &str, sockets: &[String]) -> Option<u16> {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-    if *state != "0A" || !sockets.iter().any(|socket| socket == inode) {
-        return None;
-    }
+    let (local, inode) = (fields.get(1)?, fields.get(9)?);
+    sockets.iter().any(|socket| socket == inode).then_some(())?;
     u16::from_str_radix(local.rsplit(':').next()?, 16).ok()
 }
 
@@ -282,9 +295,10 @@ mod tests {
             )
         };
         let sockets = ["4711".to_owned()];
-        assert_eq!(listening(&line("0A", "4711"), &sockets), Some(8080));
-        assert_eq!(listening(&line("01", "4711"), &sockets), None);
-        assert_eq!(listening(&line("0A", "4712"), &sockets), None);
-        assert_eq!(listening("", &sockets), None);
+        assert!(is_listening(&line("0A", "4711")));
+        assert!(!is_listening(&line("01", "4711")) && !is_listening(""));
+        assert_eq!(port_of(&line("0A", "4711"), &sockets), Some(8080));
+        assert_eq!(port_of(&line("0A", "4712"), &sockets), None);
+        assert_eq!(port_of("", &sockets), None);
     }
 }
