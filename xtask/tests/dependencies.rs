@@ -1,9 +1,10 @@
 //! Enforces the bans and sources of `deny.toml` with nothing but cargo, on every test run:
-//! `cargo deny` itself is not on every machine, and a check that is skipped silently is none.
+//! `cargo deny` itself is not on every machine, and a check that is skipped silently is none. And that nothing is compiled
+//! twice.
 
 #![allow(clippy::unwrap_used)] // In a test a panic is the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -87,4 +88,34 @@ fn every_dependency_comes_from_the_registry() {
         .map(|package| format!("{} {}", package.name, package.version))
         .collect();
     assert_eq!(foreign, Vec::<String>::new());
+}
+
+/// Every package with its features, as a build of these packages compiles it.
+fn compiled(chosen: &[&str], edges: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--prefix", "none", "--format", "{p} [{f}]", "--edges", edges])
+        .args(chosen)
+        .current_dir(workspace_root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    // What was shown already has a mark.
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let packages = lines.lines().map(|line| line.trim_end_matches(" (*)"));
+    packages.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// Else `cargo xtask` and `cargo test` compile it, and everything that uses it, once for each of them: minutes, each time that
+/// something changes.
+#[test]
+fn the_commands_and_the_tests_share_every_library() {
+    let commands = compiled(&["--package", "xtask"], "normal,build");
+    let tests = compiled(&["--workspace"], "normal,build,dev");
+    assert!(commands.len() > 100, "only {} packages", commands.len());
+    let twice: Vec<&String> = commands.difference(&tests).collect();
+    assert!(
+        twice.is_empty(),
+        "tests of the workspace have these with more features; switch them on in the workspace's Cargo.toml, or in xtask's: \
+         {twice:#?}"
+    );
 }

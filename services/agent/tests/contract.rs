@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bulkhead_kit::test_support::eventually;
+use bulkhead_test_support::eventually;
 use bulkhead_wire::agent_service_client::AgentServiceClient;
 use bulkhead_wire::{ResultsRequest, StatusRequest};
 use common::{AGENT, AgentProcess, POLLER, Setup};

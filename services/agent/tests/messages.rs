@@ -115,7 +115,7 @@ async fn results_of_an_outage_arrive_when_it_is_over() {
     // The agent starts while NATS is away.
     setup.nats.as_mut().unwrap().kill();
     let mut agent = AgentProcess::start(&config).await;
-    let first = bulkhead_kit::test_support::eventually("the agent says that NATS is away", async || {
+    let first = bulkhead_test_support::eventually("the agent says that NATS is away", async || {
         let away =
             agent.lines().into_iter().find(|line| line["message"] == "NATS is not reachable, retrying");
         away.ok_or_else(|| format!("{:?}", agent.lines()))

@@ -20,6 +20,3 @@ pub mod signal;
 pub mod tls;
 pub mod trace;
 pub mod trust;
-
-#[cfg(feature = "test-support")]
-pub mod test_support;

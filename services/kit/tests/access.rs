@@ -4,8 +4,8 @@
 
 mod common;
 
-use bulkhead_kit::test_support::{Lines, eventually};
 use bulkhead_kit::tls::Limits;
+use bulkhead_test_support::{Lines, eventually};
 use common::{AGENT, HEALTH, POLLER, Served};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::transport::Channel;

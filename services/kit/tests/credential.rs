@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use bulkhead_kit::config::ConfigError;
 use bulkhead_kit::credential::Credential;
-use bulkhead_kit::test_support::Forge;
 use bulkhead_kit::trust;
+use bulkhead_test_support::Forge;
 use rcgen::SerialNumber;
 use time::{Duration, OffsetDateTime};
 

@@ -7,8 +7,8 @@ mod common;
 use std::time::Duration;
 
 use bulkhead_identity::PeerName;
-use bulkhead_kit::test_support::Lines;
 use bulkhead_kit::tls::{DialProblem, Dialer, Limits};
+use bulkhead_test_support::Lines;
 use common::{AGENT, POLLER, Served};
 
 #[tokio::test]

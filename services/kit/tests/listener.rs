@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulkhead_kit::test_support::{Lines, eventually};
 use bulkhead_kit::tls::Limits;
+use bulkhead_test_support::{Lines, eventually};
 use common::{AGENT, POLLER, RawClient, Served};
 use rustls::HandshakeKind;
 use rustls::client::{ClientSessionMemoryCache, Resumption};

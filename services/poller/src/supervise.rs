@@ -29,7 +29,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_panics_is_told_and_started_again() {
-        let lines = bulkhead_kit::test_support::Lines::capture("poller.serviceradar", "platform");
+        let lines = bulkhead_test_support::Lines::capture("poller.serviceradar", "platform");
         let starts = Arc::new(AtomicUsize::new(0));
         let counted = starts.clone();
         let make = move || {

@@ -5,9 +5,9 @@
 mod common;
 
 use bulkhead_kit::config::NatsSettings;
-use bulkhead_kit::test_support::Forge;
 use bulkhead_poller::anchors::Anchors;
 use bulkhead_poller::config::PollerConfig;
+use bulkhead_test_support::Forge;
 use common::forge;
 
 /// A configuration of several tenants, with the lists of these authorities.

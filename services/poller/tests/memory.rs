@@ -7,7 +7,7 @@ mod common;
 
 use std::process::{Child, Command, Stdio};
 
-use bulkhead_kit::test_support::{Forge, eventually};
+use bulkhead_test_support::{Forge, eventually};
 use common::agent::{Behaviour, TestAgent};
 use common::{POLLER, agent_of, authority, forge};
 

@@ -6,8 +6,8 @@ mod common;
 
 use std::net::SocketAddr;
 
-use bulkhead_kit::test_support::{Forge, Lines, eventually};
 use bulkhead_poller::config::CheckConfig;
+use bulkhead_test_support::{Forge, Lines, eventually};
 use common::agent::{Behaviour, TestAgent};
 use common::{POLLER, Running, agent_of, config, forge, nobody, record};
 use rcgen::{DistinguishedName, DnType, SanType};

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use bulkhead_kit::test_support::{Forge, eventually};
+use bulkhead_test_support::{Forge, eventually};
 use common::{ADMIN, POLLER, agent_of, authority, forge};
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bulkhead_identity::{PeerName, PlatformName};
 use bulkhead_kit::credential::Credential;
-use bulkhead_kit::test_support::{Forge, Lines, eventually};
 use bulkhead_kit::tls::Dialer;
+use bulkhead_test_support::{Forge, Lines, eventually};
 use bulkhead_wire::poller_service_client::PollerServiceClient;
 use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, ServiceStatus};
 use common::agent::{Behaviour, TestAgent};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bulkhead_kit::config::NatsSettings;
 use bulkhead_kit::nats::Link;
-use bulkhead_kit::test_support::{Forge, Lines, NatsServer, eventually};
+use bulkhead_test_support::{Forge, Lines, NatsServer, eventually};
 use common::agent::{Behaviour, TestAgent};
 use common::nats::{StoredMessage, link_as, numbers, start, stored};
 use common::{ADMIN, POLLER, Running, agent_of, config, forge, record};

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bulkhead_identity::PeerName;
 use bulkhead_kit::nats::Link;
-use bulkhead_kit::test_support::{Forge, NatsServer, eventually, server_binary};
 use bulkhead_kit::tls::{Connection, Dialer};
+use bulkhead_test_support::{Forge, NatsServer, eventually, server_binary};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

@@ -9,8 +9,8 @@ use bulkhead_identity::{PeerPattern, PeerVerifier, Role};
 use bulkhead_kit::access::{AccessLayer, Grants};
 use bulkhead_kit::config::IdentityFiles;
 use bulkhead_kit::credential::Credential;
-use bulkhead_kit::test_support::{Forge, eventually};
 use bulkhead_kit::tls::{Limits, Listener};
+use bulkhead_test_support::{Forge, eventually};
 use bulkhead_wire::agent_service_server::{AgentService, AgentServiceServer};
 use bulkhead_wire::{
     AGENT_SERVICE, ResultsChunk, ResultsRequest, ResultsResponse, StatusRequest, StatusResponse,

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use bulkhead_identity::AuthorityName;
 use bulkhead_kit::config::{LogSettings, NatsSettings};
-use bulkhead_kit::test_support::{Forge, Lines, eventually};
 use bulkhead_poller::config::{AgentConfig, PlatformTrust, PollerConfig, TenantConfig};
 use bulkhead_poller::service::{Poller, RunError};
+use bulkhead_test_support::{Forge, Lines, eventually};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

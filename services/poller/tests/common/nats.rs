@@ -3,8 +3,8 @@
 use bulkhead_kit::config::NatsSettings;
 use bulkhead_kit::credential::Credential;
 use bulkhead_kit::nats::Link;
-use bulkhead_kit::test_support::{Forge, NatsServer, eventually, server_binary};
 use bulkhead_poller::streams;
+use bulkhead_test_support::{Forge, NatsServer, eventually, server_binary};
 use serde_json::Value;
 
 use super::agent_of;

@@ -1,7 +1,7 @@
 //! For tests of services: certificates made at run time, the very log lines, a real NATS server.
 //!
-//! Behind the feature `test-support`, which only dev-dependencies switch on. What it does not do: it knows
-//! nothing of the harness and of how it lays out an environment.
+//! Only dev-dependencies name it. What it does not do: it knows nothing of the harness and of how it lays out an
+//! environment.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has to fail")]
 

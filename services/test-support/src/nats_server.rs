@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Forge;
-use crate::config::NatsSettings;
+use crate::Forge;
+use bulkhead_kit::config::NatsSettings;
 
 /// The server's program: `BULKHEAD_NATS_SERVER`, else `nats-server` on PATH. `None` when there is none and
 /// this is not CI, where a test that is left out would look like one that passed.

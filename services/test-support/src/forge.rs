@@ -15,9 +15,9 @@ use rcgen::{
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
-use crate::config::{IdentityFiles, TrustFiles};
-use crate::credential::Credential;
-use crate::trust;
+use bulkhead_kit::config::{IdentityFiles, TrustFiles};
+use bulkhead_kit::credential::Credential;
+use bulkhead_kit::trust;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, Once};
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
 
-use crate::config::LogSettings;
-use crate::log::{self, Origin};
+use bulkhead_kit::config::LogSettings;
+use bulkhead_kit::log::{self, Origin};
 
 /// What was logged on this thread since [`Lines::capture`]: with tokio's current-thread runtime, which
 /// `#[tokio::test]` uses, that is everything the test started.
