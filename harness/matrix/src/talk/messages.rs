@@ -6,7 +6,7 @@ use bulkhead_identity::{PeerName, TenantSlug};
 use bulkhead_plan::access::{DenialReason, MessageOperation, Operation, Outcome};
 use bulkhead_plan::foreign::Conventions;
 use bulkhead_plan::matrix::Cell;
-use bulkhead_probe::nats::Headers;
+use bulkhead_probe::nats::{Headers, Interest};
 use bulkhead_probe::{Nonce, Observation, Sight};
 use bulkhead_runtime::probe::verdict::{Judged, between, judge_operation};
 use serde_json::{Value, json};
@@ -178,28 +178,33 @@ impl Round<'_> {
         self.crossed(&sent, subject, since).await
     }
 
-    /// Subscribes; when the broker lets it, the owner says something and hears it itself, and then it is seen whether the
-    /// listener has heard it too.
+    /// Subscribes; the owner says something and hears it itself, and then it is seen whether the listener has heard it too,
+    /// whatever the broker said to the subscription.
     async fn listen(&self, subject: &str) -> Result<Judged, String> {
-        let (report, interest) = self.talker.session.subscribe(subject, None).await.split();
-        let Some(interest) = interest else {
-            return Ok(Judged::new(judge_operation(&report.sight, subject), vec![report.to_string()]));
-        };
+        let subscribed = self.talker.session.subscribe(subject, None).await;
         self.owner.says(&self.results(), self.nonce.as_str()).await?;
-        self.overheard(&report, interest).await
+        self.overheard(subject, subscribed).await
     }
 
     /// Whether the listener has received anything of this round.
-    async fn overheard(
-        &self,
-        report: &Observation<()>,
-        interest: bulkhead_probe::nats::Interest,
-    ) -> Result<Judged, String> {
+    async fn overheard(&self, subject: &str, subscribed: Observation<Interest>) -> Result<Judged, String> {
+        let (report, interest) = subscribed.split();
+        let unheard = match judge_operation(&report.sight, subject) {
+            Outcome::Allowed => Outcome::Denied(DenialReason::OtherAccount),
+            refused => refused,
+        };
         let flushed = self.talker.session.flush().await;
         if !matches!(flushed.sight, Sight::Answered(())) {
-            return Err(format!("{} can no longer hear: {flushed}", self.talker.name));
+            return match interest {
+                Some(_) => Err(format!("{} can no longer hear: {flushed}", self.talker.name)),
+                // A broker that ends a connection when it refuses delivers nothing there.
+                None => Ok(Judged::new(unheard, vec![report.to_string(), flushed.to_string()])),
+            };
         }
-        let taken = self.talker.session.take(interest).await;
+        let taken = match interest {
+            Some(interest) => self.talker.session.take(interest).await,
+            None => self.talker.session.take_refused().await,
+        };
         let Sight::Answered(delivered) = &taken.sight else {
             return Err(format!("{} can no longer hear: {taken}", self.talker.name));
         };
@@ -215,10 +220,7 @@ impl Round<'_> {
             Some(message) => format!("it heard on {}: {:.200}", message.subject, message.text()),
             None => format!("it heard {} messages, none of them this", messages.len()),
         };
-        let outcome = match found {
-            Some(_) => Outcome::Allowed,
-            None => Outcome::Denied(DenialReason::OtherAccount),
-        };
+        let outcome = if found.is_some() { Outcome::Allowed } else { unheard };
         Ok(Judged::new(outcome, vec![report.to_string(), told]))
     }
 
@@ -245,20 +247,17 @@ impl Round<'_> {
     /// The owner gives its own agent a job, and hears the answer in its inbox; where agents take none, it answers itself.
     async fn listen_to_inboxes(&self) -> Result<Judged, String> {
         let everybody = format!("{}.>", self.conventions.inbox(&self.owner.agent));
-        let (report, interest) = self.talker.session.subscribe(&everybody, None).await.split();
-        let Some(interest) = interest else {
-            return Ok(Judged::new(judge_operation(&report.sight, &everybody), vec![report.to_string()]));
-        };
+        let subscribed = self.talker.session.subscribe(&everybody, None).await;
         let Some(subject) = self.owner.job_subject() else {
             self.owner.says(&self.inbox_of_the_owner(), self.nonce.as_str()).await?;
-            return self.overheard(&report, interest).await;
+            return self.overheard(&everybody, subscribed).await;
         };
         let asked = self.owner.session.request(&subject, Headers::default(), &self.job()).await;
         match &asked.sight {
             Sight::Answered(answer) if answer.text().contains(self.nonce.as_str()) => {}
             _ => return Err(format!("{} gets no answer of its own: {asked}", self.owner.tenant)),
         }
-        self.overheard(&report, interest).await
+        self.overheard(&everybody, subscribed).await
     }
 
     /// `allow_responses` lets a client publish wherever a message that it received asks for an answer. So it asks itself,

@@ -60,6 +60,11 @@ impl Witnessed {
         self.session.take(interest).await
     }
 
+    /// What has come on subscriptions that the broker refused.
+    pub(super) async fn take_refused(&self) -> Observation<Delivered> {
+        self.session.take_refused().await
+    }
+
     pub(super) async fn wait_for(&self, interest: Interest, containing: &str) -> Observation<Message> {
         self.session.wait_for(interest, containing).await
     }

@@ -1,5 +1,6 @@
 //! A connection to the broker and what can be tried on it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::io::Error;
@@ -26,6 +27,8 @@ pub struct Session {
     greeting: Value,
     handshake: Option<Handshake>,
     next_subscription: u64,
+    /// Subscriptions that the broker objected to.
+    refused: BTreeSet<u64>,
     inbox_prefix: String,
     inbox: Option<(String, u64)>,
     received: Received,
@@ -59,6 +62,7 @@ pub(super) async fn open(
         local,
         greeting,
         next_subscription: 1,
+        refused: BTreeSet::new(),
         inbox_prefix: how.inbox.clone().unwrap_or_else(|| "_INBOX".to_owned()),
         inbox: None,
         received: Received::default(),
@@ -152,6 +156,9 @@ impl Session {
         let number = self.next_subscription;
         self.next_subscription += 1;
         let sight = self.attempt(&format!("SUB {subject} {group}{number}\r\n")).await;
+        if !matches!(sight, Sight::Answered(())) {
+            self.refused.insert(number);
+        }
         watch.stop(sight.map(|()| Interest(number)), self.local)
     }
 
@@ -201,6 +208,17 @@ impl Session {
     /// Everything received on a subscription so far, without waiting.
     pub fn take(&mut self, interest: Interest) -> Delivered {
         self.received.take(interest.0)
+    }
+
+    /// Everything received so far on subscriptions that the broker objected to: nothing, unless it delivers all the same.
+    pub fn take_refused(&mut self) -> Delivered {
+        let mut all = Delivered::default();
+        for number in &self.refused {
+            let Delivered { messages, let_go } = self.received.take(*number);
+            all.messages.extend(messages);
+            all.let_go += let_go;
+        }
+        all
     }
 
     /// Waits for the first message on a subscription that satisfies a condition.
@@ -343,5 +361,55 @@ fn api_answer(message: &Message) -> Sight<Value> {
             error: error.get("err_code").and_then(Value::as_u64).unwrap_or(0),
             description: error.get("description").and_then(Value::as_str).unwrap_or("").to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+
+    use super::super::{Login, login};
+    use super::*;
+
+    /// Objects to every subscription to a tenant's subjects, and delivers on it all the same.
+    async fn broker_of_two_minds(listener: TcpListener) {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let (reading, mut writing) = tcp.into_split();
+        writing.write_all(b"INFO {}\r\n").await.unwrap();
+        let mut lines = BufReader::new(reading).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let words: Vec<&str> = line.split(' ').collect();
+            let answer = match words.as_slice() {
+                ["PING"] => "PONG\r\n".to_owned(),
+                ["SUB", "own", number] => format!("MSG own {number} 2\r\nhi\r\n"),
+                ["SUB", subject, number] => format!(
+                    "-ERR 'Permissions Violation for Subscription to \"{subject}\"'\r\n\
+                     MSG globex.results {number} 6\r\nsecret\r\n"
+                ),
+                _ => continue,
+            };
+            writing.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_on_a_refused_subscription_is_not_overlooked() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let broker = tokio::spawn(broker_of_two_minds(listener));
+        let Sight::Answered(mut session) = login(&address, &Login::in_the_clear()).await.sight else {
+            panic!("no login");
+        };
+        let Sight::Answered(own) = session.subscribe("own", None).await.sight else { panic!("refused") };
+        let refused = session.subscribe("globex.>", None).await;
+        assert!(matches!(refused.sight, Sight::Refused(Refusal::Broker(_))), "{refused}");
+        let texts = |delivered: Delivered| -> Vec<String> {
+            delivered.messages.iter().map(|message| message.text()).collect()
+        };
+        assert_eq!(texts(session.take_refused()), ["secret"]);
+        assert_eq!(texts(session.take_refused()), Vec::<String>::new(), "it is handed over once");
+        assert_eq!(texts(session.take(own)), ["hi"]);
+        broker.abort();
     }
 }

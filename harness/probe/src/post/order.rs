@@ -233,6 +233,8 @@ pub enum Step {
     },
     /// Hand over what a subscription has received so far.
     Take(Interest),
+    /// Hand over what has come on subscriptions that the broker objected to.
+    TakeRefused,
     /// Wait for the first message of a subscription whose payload contains a text.
     Await {
         /// Which subscription.

@@ -280,16 +280,25 @@ impl RemoteSession {
 
     /// See [`crate::nats::Session::take`].
     pub async fn take(&self, interest: Interest) -> Observation<Delivered> {
-        only(self.step(Step::Take(interest)).await, |answered| match answered {
-            Answered::Delivered(delivered) => Some(delivered),
-            _ => None,
-        })
+        only(self.step(Step::Take(interest)).await, what_came)
+    }
+
+    /// See [`crate::nats::Session::take_refused`].
+    pub async fn take_refused(&self) -> Observation<Delivered> {
+        only(self.step(Step::TakeRefused).await, what_came)
     }
 
     /// See [`crate::nats::Session::next`].
     pub async fn wait_for(&self, interest: Interest, containing: &str) -> Observation<Message> {
         let step = Step::Await { interest, containing: containing.to_owned() };
         only(self.step(step).await, a_message)
+    }
+}
+
+fn what_came(answered: Answered) -> Option<Delivered> {
+    match answered {
+        Answered::Delivered(delivered) => Some(delivered),
+        _ => None,
     }
 }
 

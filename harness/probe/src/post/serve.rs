@@ -1,6 +1,7 @@
 //! A probe at work: takes orders until there are no more.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::order::{Answered, Letter, LoginOrder, Opening, Order, Reply, Seen, Shown, Step};
-use crate::nats::{Login, Session, login};
+use crate::nats::{Delivered, Login, Session, login};
 use crate::silent::{self, Taken};
 use crate::tls::{Hello, Sessions, TLS12, ask_for_authorities, connect, handshake, sight_of};
 use crate::{Presented, Sight, Stopwatch, clear, grpc, network};
@@ -209,17 +210,18 @@ impl Desk {
             Step::Api { subject, headers, body } => {
                 session.store_with(&subject, &headers, &body).await.map(Answered::Json)
             }
-            Step::Take(interest) => {
-                let delivered = session.take(interest);
-                Stopwatch::start("hand over what came")
-                    .stop(Sight::Answered(Answered::Delivered(delivered)), session.local())
-            }
+            Step::Take(interest) => handed_over(session.take(interest), session.local()),
+            Step::TakeRefused => handed_over(session.take_refused(), session.local()),
             Step::Await { interest, containing } => session
                 .next(interest, |message| message.text().contains(&containing))
                 .await
                 .map(Answered::Message),
         }
     }
+}
+
+fn handed_over(delivered: Delivered, local: Option<SocketAddr>) -> Seen {
+    Stopwatch::start("hand over what came").stop(Sight::Answered(Answered::Delivered(delivered)), local)
 }
 
 fn not_made(why: &str) -> Seen {

@@ -3,7 +3,7 @@
 use bulkhead_plan::access::{DenialReason, Outcome};
 use bulkhead_probe::nats::{Delivered, Headers};
 use bulkhead_probe::{Observation, Sight};
-use bulkhead_runtime::probe::verdict::{Judged, judge_operation};
+use bulkhead_runtime::probe::verdict::Judged;
 
 use super::Round;
 use crate::talk::owner::must;
@@ -15,17 +15,19 @@ const GROUP: &str = "workers";
 const MESSAGES: usize = 32;
 
 impl Round<'_> {
-    /// The owner works in a group, and whoever attacks joins that very group on the same subject. The owner says one thing after
-    /// the other, until the other is given one.
+    /// Whoever attacks joins the group in which the owner works, on the same subject. The owner says one thing after the other,
+    /// until the other is given one.
     pub(super) async fn join_queue(&self) -> Result<Judged, String> {
         let subject = self.results();
+        let joined = self.talker.session.subscribe(&subject, Some(GROUP)).await;
+        let Sight::Answered(interest) = joined.sight else {
+            // Nobody else is in the group yet, so that it would be given the first message already.
+            self.owner.says(&subject, self.nonce.as_str()).await?;
+            return self.overheard(&subject, joined).await;
+        };
         let worker = self.owner.session.subscribe(&subject, Some(GROUP)).await;
         must(&worker, || format!("{} cannot work in its own group", self.owner.tenant))?;
         let (_, Some(worker)) = worker.split() else { return Err("nobody works".to_owned()) };
-        let (report, interest) = self.talker.session.subscribe(&subject, Some(GROUP)).await.split();
-        let Some(interest) = interest else {
-            return Ok(Judged::new(judge_operation(&report.sight, &subject), vec![report.to_string()]));
-        };
         let (mut said, mut kept, mut given) = (0, 0, 0);
         while said < MESSAGES && given == 0 {
             let nonce = self.nonce.as_str();
@@ -41,7 +43,7 @@ impl Round<'_> {
             "of {said} messages {} was given {kept} in the group {GROUP}, and {} {given}",
             self.owner.tenant, self.talker.name
         );
-        Ok(Judged::new(taken_away(said, kept, given), vec![report.to_string(), told]))
+        Ok(Judged::new(taken_away(said, kept, given), vec![joined.to_string(), told]))
     }
 }
 
