@@ -120,7 +120,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "research/nats-isolation.md, \"Why this shape\": roll-up off",
         POLLER,
         Red::Cells(&[cells("js.roll-up-record").by(&[Own]).open()]),
-    ),
+    )
+    .may_also(&[// Whoever looks at what is kept may find it replaced just now, which says nothing of what was looked for.
+        cells("nats.publish*").otherwise(), cells("nats.receipt-into").otherwise(), cells("nats.take-message-id").otherwise(), cells("js.*-record").otherwise(), cells("poller.file-*").otherwise(), cells("admin.read-results").otherwise()]),
     Fault::new(
         "agent-any-poller",
         "Any platform service and any component of the own tenant is believed to be the poller.",
