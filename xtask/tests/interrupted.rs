@@ -53,6 +53,28 @@ fn a_terminated_test_run_takes_its_platform_down() {
 }
 
 #[test]
+fn an_interrupted_proof_takes_every_faulty_platform_down() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["prove", "--backend", "process", "--runs", "2", "--only", "broker-monitoring-open"]);
+    command.args(["--only", "broker-leaf-nodes-allowed"]).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".bulkhead");
+    let name = |number: u32| format!("prove-{}-{number}", child.id());
+    // The first runs of both faults; the next are 2 and 4.
+    let names = [name(1), name(3)];
+    let folders = names.each_ref().map(|name| root.join(name));
+    let are_up = || folders.iter().all(|folder| folder.join("environment.json").exists()).then_some(());
+    eventually("two faulty platforms to interrupt", are_up);
+    let ended = ended_by(Signal::INT, &mut child);
+    let running: Vec<PathBuf> = names.iter().flat_map(|name| processes_of(name)).collect();
+    let left: Vec<&PathBuf> = folders.iter().filter(|folder| folder.exists()).collect();
+    folders.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
+    assert_eq!(running, Vec::<PathBuf>::new());
+    assert_eq!(left, Vec::<&PathBuf>::new(), "its keys are in there");
+    assert_eq!(ended.code(), Some(5), "not everything was judged");
+}
+
+#[test]
 fn a_closed_terminal_takes_the_platform_down() {
     let name = format!("typed-hangup-{}", std::process::id());
     // Whoever runs all tests under nohup(1) has them ignore the signal, and so would what they start.

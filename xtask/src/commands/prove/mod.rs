@@ -64,12 +64,13 @@ pub(crate) async fn run(arguments: &ProveArguments) -> Outcome {
     let mut rows: Vec<Row> = Vec::new();
     let seedings = stream::iter(covered.into_iter().enumerate())
         .map(|(number, fault)| seeded(&bench, fault, number, arguments.runs));
-    let mut seedings = std::pin::pin!(seedings.buffer_unordered(CONCURRENCY));
-    while let Some(row) = seedings.next().await {
-        let row = row?;
-        show::row(&row, arguments.json);
-        rows.push(row);
-    }
+    let seedings = seedings.buffer_unordered(CONCURRENCY);
+    bench
+        .to_the_end(seedings, |row| {
+            show::row(&row, arguments.json);
+            rows.push(row);
+        })
+        .await?;
     for fault in uncovered {
         let verdict = Verdict::NotCovered(fault.not_covered(ground).unwrap_or_default());
         let row = Row { fault, verdict, took: Duration::ZERO };

@@ -17,6 +17,7 @@ use bulkhead_runtime::environment::Environment;
 use bulkhead_runtime::error::StartError;
 use bulkhead_runtime::event::Events;
 use bulkhead_runtime::starter::{Lifetime, ProgramSource, StartOptions, Starter};
+use futures::{Stream, StreamExt as _};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +75,27 @@ impl<'a> Bench<'a> {
         Ok(Self { tenants, backend, shipped, seeded, cancel })
     }
 
+    /// Tells of each of these, until all have ended or one has failed. Then the others, whose environments are up, are
+    /// interrupted and take them down before this ends.
+    pub(super) async fn to_the_end<Row>(
+        &self,
+        work: impl Stream<Item = Result<Row, Failure>>,
+        mut tell: impl FnMut(Row),
+    ) -> Result<(), Failure> {
+        let mut work = std::pin::pin!(work);
+        let mut first_failure = None;
+        while let Some(ended) = work.next().await {
+            match ended {
+                Ok(row) => tell(row),
+                Err(failure) => {
+                    self.cancel.cancel();
+                    first_failure.get_or_insert(failure);
+                }
+            }
+        }
+        first_failure.map_or(Ok(()), Err)
+    }
+
     /// The matrix without a fault.
     pub(super) async fn control(&self) -> Result<ControlRun, Failure> {
         let environment = self.start(None, 0).await?.map_err(Failure::from)?;
@@ -127,6 +149,9 @@ impl<'a> Bench<'a> {
         fault: Option<&'static Fault>,
         number: usize,
     ) -> Result<Result<Environment, StartError>, Failure> {
+        if self.cancel.is_cancelled() {
+            return Err(interrupted());
+        }
         let mut options: StartOptions = platform::options(self.backend, Lifetime::Attached);
         options.programs = ProgramSource::Given(self.programs(fault));
         options.fault = fault;
@@ -139,14 +164,14 @@ impl<'a> Bench<'a> {
             Ok(starter) => starter.start(&Events::none(), self.cancel).await,
             Err(error) => Err(error),
         };
+        if started.is_err() {
+            platform::forget(&name);
+        }
         if self.cancel.is_cancelled() {
             if let Ok(environment) = started {
                 take_down(environment).await?;
             }
             return Err(interrupted());
-        }
-        if started.is_err() {
-            platform::forget(&name);
         }
         Ok(started)
     }

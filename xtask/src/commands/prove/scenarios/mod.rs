@@ -43,15 +43,16 @@ pub(super) async fn run(
     let mut rows: Vec<Row> = Vec::new();
     let playing =
         stream::iter(faults.iter().enumerate()).map(|(number, fault)| played(bench, fault, number + 1));
-    let mut playing = std::pin::pin!(playing.buffer_unordered(CONCURRENCY));
-    while let Some(row) = playing.next().await {
-        let row = row?;
-        if let Played::Whole(report) = &row.played {
-            tally.add(row.fault.id(), report);
-        }
-        show::row(&row, json);
-        rows.push(row);
-    }
+    let playing = playing.buffer_unordered(CONCURRENCY);
+    bench
+        .to_the_end(playing, |row| {
+            if let Played::Whole(report) = &row.played {
+                tally.add(row.fault.id(), report);
+            }
+            show::row(&row, json);
+            rows.push(row);
+        })
+        .await?;
     let proof = tally.proof(ground, all);
     let not_judged = rows.iter().filter(|row| matches!(row.played, Played::NotJudged(_))).count();
     let code = proof.exit_code(not_judged);
