@@ -22,6 +22,7 @@ use bulkhead_runtime::probe::verdict::{
 };
 use bulkhead_wire::{PollerStatusChunk, PollerStatusRequest, ResultsRequest, ServiceStatus, StatusRequest};
 use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 
 use crate::site::{NATS, POLLER, Site};
 
@@ -33,7 +34,11 @@ const WAITED_AT_LEAST: Duration = Duration::from_millis(500);
 /// How many attempts stand between two controls.
 const LANE_LENGTH: usize = 64;
 
-/// Attempts them, lane by lane, all lanes at once.
+/// How many lanes are walked at once: one that waits for its turn all the time finds its records forgotten, and its controls
+/// long ago.
+const LANES_AT_ONCE: usize = 32;
+
+/// Attempts them, lane by lane, several at once.
 pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
     // Whoever is silent takes as long as it is waited for: nobody else waits with it.
     let mut lanes: BTreeMap<(Vantage, PeerName, bool), Vec<&Cell>> = BTreeMap::new();
@@ -51,7 +56,7 @@ pub(crate) async fn attempt(site: &Site, cells: &[Cell]) {
             walk(site, service, part).await;
         }
     });
-    join_all(walks).await;
+    stream::iter(walks).buffer_unordered(LANES_AT_ONCE).collect::<()>().await;
 }
 
 /// Whether an attempt, should it succeed, would keep every other one at the same door waiting.

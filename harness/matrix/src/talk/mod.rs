@@ -22,11 +22,19 @@ use bulkhead_identity::TenantSlug;
 use bulkhead_plan::access::{BrokerOperation, Operation, Vantage, Who};
 use bulkhead_plan::matrix::Cell;
 use futures::future::join_all;
-use tokio::sync::Mutex;
+use futures::stream::{self, StreamExt as _};
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::site::Site;
 use owner::Owner;
 use talker::Desk;
+
+/// How many talk at once: more are not faster, and with thirty tenants everybody would wait for an answer longer than anybody
+/// does.
+const TALKS_AT_ONCE: usize = 12;
+
+/// How many read at once as the administrator does.
+const READING_AT_ONCE: usize = 4;
 
 /// What all talks of one run have in common.
 pub(crate) struct Stage<'a> {
@@ -36,6 +44,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) copying: BTreeMap<TenantSlug, Mutex<()>>,
     /// One at a time empties a stream whose name others have as well.
     pub(crate) namesakes: Mutex<()>,
+    /// So many read at once as the administrator does: the poller answers eight, and whoever shows that it answers must not wait.
+    pub(crate) reading: Semaphore,
     /// One at a time reserves what is to be told from everything else that is reserved.
     pub(crate) reserving: Mutex<()>,
 }
@@ -62,13 +72,21 @@ pub(crate) async fn attempt(site: &Site, cells: &[Cell], run: &str) {
     });
     let owners: BTreeMap<_, _> = join_all(owners).await.into_iter().collect();
     let copying = site.model().tenants().map(|tenant| (tenant.clone(), Mutex::default())).collect();
-    let stage = Stage { site, owners, copying, namesakes: Mutex::default(), reserving: Mutex::default() };
+    let stage = Stage {
+        site,
+        owners,
+        copying,
+        namesakes: Mutex::default(),
+        reading: Semaphore::new(READING_AT_ONCE),
+        reserving: Mutex::default(),
+    };
     let mut talks: BTreeMap<(Who, Vantage), Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
         talks.entry((cell.who.clone(), cell.from.clone())).or_default().push(cell);
     }
     let talks = talks.iter().enumerate();
-    join_all(talks.map(|(number, ((who, from), cells))| talk(&stage, number, who, from, cells))).await;
+    let talks = talks.map(|(number, ((who, from), cells))| talk(&stage, number, who, from, cells));
+    stream::iter(talks).buffer_unordered(TALKS_AT_ONCE).collect::<()>().await;
     for owner in stage.owners.into_values().flatten() {
         owner.leave(site).await;
     }
@@ -95,12 +113,14 @@ async fn talk(stage: &Stage<'_>, number: usize, who: &Who, from: &Vantage, cells
             return;
         }
     };
-    let (platform, broker): (Vec<&Cell>, Vec<&Cell>) = others.into_iter().partition(|cell| {
+    let (mut platform, broker): (Vec<&Cell>, Vec<&Cell>) = others.into_iter().partition(|cell| {
         matches!(
             cell.operation,
             Operation::ReadResults { .. } | Operation::FileReport { .. } | Operation::FilePolled { .. }
         )
     });
+    let begins = number % platform.len().max(1);
+    platform.rotate_left(begins);
     let owners = || by_owner.iter().cycle().skip(number % by_owner.len().max(1)).take(by_owner.len());
     let with_owners = async {
         for (tenant, cells) in owners() {

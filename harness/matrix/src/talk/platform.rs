@@ -14,6 +14,7 @@ use bulkhead_runtime::probe::records::{Event, Line, Place};
 use bulkhead_runtime::probe::verdict::{Judged, RECORD_DEADLINE, between, judge_operation};
 use bulkhead_wire::{PollerStatusRequest, ServiceStatus};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::Stage;
@@ -25,9 +26,9 @@ use crate::site::POLLER;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Between two looks at it.
 const POLL: Duration = Duration::from_millis(10);
-/// How many of a tenant's last messages are looked at again: the poller reads them one by one.
+/// How many of a tenant's last messages are looked at: the poller reads them one by one.
 const LAST: u64 = 20;
-/// How many at first, and where more has been kept since the look before: all that one request may ask for.
+/// How many where more may have been kept since: all that one request may ask for.
 const LAST_MAXIMUM: u64 = 100;
 /// Longer than the pause between two rounds of the poller's: what it asks of every agent is kept at least once in it.
 const ROUND: Duration = Duration::from_millis(1200);
@@ -128,7 +129,7 @@ async fn read_results(
 async fn file_report(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Result<Judged, String> {
     let own = desk.name.tenant() == Some(tenant);
     let (nonce, claiming, marker) = (Nonce::fresh(), Nonce::fresh(), Nonce::fresh());
-    let archive = Archive::of(stage.site.conventions(), desk.administrator()?);
+    let archive = Results::of(stage, desk)?;
     let since = archive.newest(tenant).await?;
     let reported = report(stage, &desk.who, &nonce, &json!({})).await?;
     let mut evidence = vec![reported.to_string()];
@@ -188,7 +189,7 @@ async fn file_polled(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
     let PeerName::Tenant(name) = &desk.name else {
         return Err("only agents are polled".to_owned());
     };
-    let archive = Archive::of(stage.site.conventions(), desk.administrator()?);
+    let archive = Results::of(stage, desk)?;
     let polled = |message: &Value| {
         let data = &message["data"];
         // Whom the poller has asked, and whose words the answer is in: where agents' inner names collide, they differ.
@@ -199,7 +200,7 @@ async fn file_polled(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
     let until = Instant::now() + DEADLINE;
     let mut kept = Stretch::default();
     loop {
-        archive.look(tenant, &mut kept).await?;
+        archive.look(tenant, &mut kept, None).await?;
         if let Some(message) = kept.messages().find(|message| polled(message)) {
             let told =
                 format!("among {} kept messages of {tenant}: {:.200}", kept.len(), message.to_string());
@@ -225,6 +226,12 @@ async fn file_polled(stage: &Stage<'_>, desk: &Desk, tenant: &TenantSlug) -> Res
 /// Whether a kept message is an agent's answer to the poller.
 fn is_polled(message: &Value) -> bool {
     matches!(message["data"]["kind"].as_str(), Some("status" | "results"))
+}
+
+/// Whether a look shows everything that was kept after a place.
+fn reaches_back_to(look: &[Value], place: u64) -> bool {
+    let first = look.first().and_then(|message| message["sequence"].as_u64());
+    first.is_none_or(|first| first <= place + 1)
 }
 
 /// Why nothing is concluded from what was not seen.
@@ -340,6 +347,21 @@ impl<'a> Archive<'a> {
             sleep(POLL).await;
         }
     }
+}
+
+/// What is kept of tenants, as the administrator reads it.
+struct Results<'a> {
+    conventions: &'a Conventions,
+    session: &'a RemoteSession,
+    /// Held by whoever asks.
+    reading: &'a Semaphore,
+}
+
+impl<'a> Results<'a> {
+    fn of(stage: &'a Stage<'_>, desk: &'a Desk) -> Result<Self, String> {
+        let conventions = stage.site.conventions();
+        Ok(Self { conventions, session: desk.administrator()?, reading: &stage.reading })
+    }
 
     /// The place of the newest of a tenant's results, as the administrator reads them.
     async fn newest(&self, tenant: &TenantSlug) -> Result<u64, String> {
@@ -357,7 +379,7 @@ impl<'a> Archive<'a> {
     ) -> Result<Option<Stretch>, String> {
         let (until, mut kept) = (Instant::now() + DEADLINE, Stretch::default());
         loop {
-            self.look(tenant, &mut kept).await?;
+            self.look(tenant, &mut kept, Some(since)).await?;
             if kept.messages().any(|message| message.to_string().contains(text)) {
                 return Ok(Some(kept));
             }
@@ -368,15 +390,17 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// Adds the last of a tenant's results to what was seen of them before: a few, or where those leave a gap all that one
-    /// look shows.
-    async fn look(&self, tenant: &TenantSlug, kept: &mut Stretch) -> Result<(), String> {
-        if kept.last().is_some() {
-            let few = self.results(tenant, LAST).await?;
-            if kept.is_followed_by(&few) {
-                kept.add(few);
-                return Ok(());
-            }
+    /// Adds the last of a tenant's results to what was seen of them before: a few, or where those leave a gap, after what was
+    /// seen or after a place, all that one look shows.
+    async fn look(&self, tenant: &TenantSlug, kept: &mut Stretch, since: Option<u64>) -> Result<(), String> {
+        let few = self.results(tenant, LAST).await?;
+        let is_gapless = match kept.last() {
+            Some(_) => kept.is_followed_by(&few),
+            None => since.is_none_or(|since| reaches_back_to(&few, since)),
+        };
+        if is_gapless {
+            kept.add(few);
+            return Ok(());
         }
         kept.add(self.results(tenant, LAST_MAXIMUM).await?);
         Ok(())
@@ -387,6 +411,7 @@ impl<'a> Archive<'a> {
         let subject = self.conventions.administrator_results(tenant);
         let subject = subject.ok_or("there is nothing that administrators ask")?;
         let body = json!({ "count": count }).to_string();
+        let _reading = self.reading.acquire().await.map_err(|error| error.to_string())?;
         let asked = self.session.request(&subject, Headers::default(), &body).await;
         let Sight::Answered(reply) = &asked.sight else {
             return Err(format!("the administrator cannot read what is kept of {tenant}: {asked}"));
