@@ -252,10 +252,10 @@ fn listening_ports(site: &Site, id: &ServiceId) -> Result<Vec<u16>, String> {
     }
     let mut ports = Vec::new();
     for table in ["tcp", "tcp6"] {
-        let text =
-            File::open(format!("/proc/{pid}/net/{table}")).map_err(|error| failed("the sockets", error))?;
-        for line in BufReader::new(text).lines().skip(1) {
-            let line = line.map_err(|error| failed("the sockets", error))?;
+        let unreadable = |error| failed("the sockets", error);
+        let table = File::open(format!("/proc/{pid}/net/{table}")).map_err(unreadable)?;
+        for line in BufReader::new(table).lines().skip(1) {
+            let line = line.map_err(unreadable)?;
             // Listening sockets come first (proc_net_tcp.rst), and the kernel writes each line only when it is read: thousands
             // of connections that were closed a moment ago come after them.
             if !is_listening(&line) {
@@ -278,8 +278,8 @@ fn is_listening(line: &str) -> bool {
 fn port_of(line: &str, sockets: &[String]) -> Option<u16> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (local, inode) = (fields.get(1)?, fields.get(9)?);
-    sockets.iter().any(|socket| socket == inode).then_some(())?;
-    u16::from_str_radix(local.rsplit(':').next()?, 16).ok()
+    let is_one = sockets.iter().any(|socket| socket == inode);
+    if is_one { u16::from_str_radix(local.rsplit(':').next()?, 16).ok() } else { None }
 }
 
 #[cfg(test)]

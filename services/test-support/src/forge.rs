@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bulkhead_identity::{AuthorityName, PeerName, TrustBundle};
+use bulkhead_kit::config::{IdentityFiles, TrustFiles};
+use bulkhead_kit::credential::Credential;
+use bulkhead_kit::trust;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
@@ -14,10 +17,6 @@ use rcgen::{
 };
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
-
-use bulkhead_kit::config::{IdentityFiles, TrustFiles};
-use bulkhead_kit::credential::Credential;
-use bulkhead_kit::trust;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 

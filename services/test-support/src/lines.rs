@@ -3,11 +3,10 @@
 use std::io;
 use std::sync::{Arc, Mutex, Once};
 
-use serde_json::Value;
-use tracing::subscriber::DefaultGuard;
-
 use bulkhead_kit::config::LogSettings;
 use bulkhead_kit::log::{self, Origin};
+use serde_json::Value;
+use tracing::subscriber::DefaultGuard;
 
 /// What was logged on this thread since [`Lines::capture`]: with tokio's current-thread runtime, which
 /// `#[tokio::test]` uses, that is everything the test started.

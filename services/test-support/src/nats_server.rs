@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Forge;
 use bulkhead_kit::config::NatsSettings;
+
+use crate::Forge;
 
 /// The server's program: `BULKHEAD_NATS_SERVER`, else `nats-server` on PATH. `None` when there is none and
 /// this is not CI, where a test that is left out would look like one that passed.
